@@ -1,0 +1,31 @@
+/**
+ * The exact arithmetic a model is built from. Every implementation returns the same bits:
+ * the integer products are exact, and each float64 element receives its updates in one fixed
+ * order (`src/kernel/plain.ts` is the definition). Symmetric matrices are "packed upper": row i
+ * holds elements (i, i) ... (i, n-1), rows follow each other, n(n+1)/2 in all.
+ */
+export interface Kernel {
+  readonly name: 'wasm' | 'plain';
+  /** XᵀX of `x` int8 [rows, columns], packed upper [columns]. rows <= MAX_PRODUCT_TERMS. */
+  gram(x: Int8Array, rows: number, columns: number): Int32Array;
+  /** XXᵀ of `x` int8 [rows, columns], packed upper [rows]. columns <= MAX_PRODUCT_TERMS. */
+  outer(x: Int8Array, rows: number, columns: number): Int32Array;
+  /** ABᵀ of `a` int8 [p, columns] and `b` int8 [q, columns], row-major [p, q]. */
+  products(a: Int8Array, p: number, b: Int8Array, q: number, columns: number): Int32Array;
+  /**
+   * Solves AW = R by Cholesky (A = UᵀU). `a` packed upper [n], `rhs` row-major [n, width].
+   * Neither argument is changed. Throws `not_positive_definite` if a pivot is not positive.
+   */
+  solve(a: Float64Array, n: number, rhs: Float64Array, width: number): Float64Array;
+  /** XᵀC of `x` int8 [rows, columns] and `c` float64 [rows, width], row-major [columns, width]. */
+  combine(
+    x: Int8Array,
+    rows: number,
+    columns: number,
+    c: Float64Array,
+    width: number,
+  ): Float64Array;
+}
+
+/** So many products of two int8 values (at most 128² each) stay below 2³¹. */
+export const MAX_PRODUCT_TERMS = 131_071;
