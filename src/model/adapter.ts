@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { littleEndian } from './bytes.js';
+import type { Kernel } from './kernel.js';
+import {
+  accumulate,
+  BIAS,
+  emptyStatistics,
+  packedLength,
+  type Rows,
+  type Shape,
+  type Statistics,
+  unknowns,
+  withBias,
+} from './statistics.js';
+
+/** Weights of one adapter: float32 [dimension + 1, classes], row-major, the last row the bias. */
+export type Weights = Float32Array;
+
+/**
+ * The dual system (on X̃X̃ᵀ) is the smaller one while there are fewer members than unknowns. The rule
+ * depends on nothing else: both forms solve the same problem, but not to the same last bit.
+ */
+export function isDual(members: number, shape: Shape): boolean {
+  return members < unknowns(shape);
+}
+
+/**
+ * A least-squares adapter with bias (LegoNet section 3.3, squared loss, ridge-regularised):
+ * W = (X̃ᵀX̃ + μI)⁻¹X̃ᵀY with μ = lambda · trace(X̃ᵀX̃) / unknowns, rounded to float32 at the end.
+ * A function of the set of members: their order does not matter. Without members, zeros.
+ */
+export function fitAdapter(kernel: Kernel, shape: Shape, lambda: number, rows: Rows): Weights {
+  if (!isDual(rows.labels.length, shape)) {
+    const statistics = accumulate(kernel, emptyStatistics(shape), shape, rows, 1);
+    return fitFromStatistics(kernel, shape, lambda, statistics);
+  }
+  return fitDual(kernel, shape, lambda, rows);
+}
+
+/** The primal form, from the statistics alone. */
+export function fitFromStatistics(
+  kernel: Kernel,
+  shape: Shape,
+  lambda: number,
+  statistics: Statistics,
+): Weights {
+  const n = unknowns(shape);
+  const a = Float64Array.from(statistics.sums.subarray(0, packedLength(n)));
+  const b = Float64Array.from(statistics.sums.subarray(packedLength(n)));
+  return rounded(kernel.solve(ridge(a, n, lambda / n), n, b, shape.classes), shape);
+}
+
+function fitDual(kernel: Kernel, shape: Shape, lambda: number, rows: Rows): Weights {
+  const count = rows.labels.length;
+  if (count === 0) return new Float32Array(unknowns(shape) * shape.classes);
+  const { encodings, labels } = canonicalRows(rows, shape.dimension);
+  const x = withBias(encodings, count, shape.dimension);
+  const oneHot = new Float64Array(count * shape.classes);
+  labels.forEach((label, i) => {
+    oneHot[i * shape.classes + label] = 1;
+  });
+  const products = Float64Array.from(kernel.outer(x, count, unknowns(shape)));
+  const a = ridge(products, count, lambda / unknowns(shape));
+  const alpha = kernel.solve(a, count, oneHot, shape.classes);
+  return rounded(kernel.combine(x, count, unknowns(shape), alpha, shape.classes), shape);
+}
+
+/** Adds μ = factor · trace to the diagonal of a packed upper matrix, in place. */
+function ridge(a: Float64Array, n: number, factor: number): Float64Array {
+  const diagonal = (i: number): number => packedLength(n) - packedLength(n - i);
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += a[diagonal(i)] ?? 0;
+  const mu = factor * trace;
+  for (let i = 0; i < n; i++) a[diagonal(i)] = (a[diagonal(i)] ?? 0) + mu;
+  return a;
+}
+
+/**
+ * Members in an order that depends on their content alone (encoding bytes, then label): Cholesky
+ * rounds differently for another order, and neither arrival nor ids may reach the weights.
+ */
+function canonicalRows(rows: Rows, dimension: number) {
+  const bytes = Buffer.from(
+    rows.encodings.buffer,
+    rows.encodings.byteOffset,
+    rows.encodings.byteLength,
+  );
+  const row = (i: number): Buffer => bytes.subarray(i * dimension, (i + 1) * dimension);
+  const label = (i: number): number => rows.labels[i] ?? 0;
+  const order = Array.from({ length: rows.labels.length }, (_, i) => i);
+  order.sort((i, j) => Buffer.compare(row(i), row(j)) || label(i) - label(j));
+  const encodings = new Int8Array(rows.encodings.length);
+  order.forEach((from, to) => {
+    encodings.set(
+      rows.encodings.subarray(from * dimension, (from + 1) * dimension),
+      to * dimension,
+    );
+  });
+  return { encodings, labels: order.map(label) };
+}
+
+function rounded(solution: Float64Array, shape: Shape): Weights {
+  const weights = Float32Array.from(solution);
+  const bias = shape.dimension * shape.classes;
+  for (let c = 0; c < shape.classes; c++) weights[bias + c] = BIAS * (solution[bias + c] ?? 0);
+  return weights;
+}
+
+/** Canonical bytes: little-endian float32. */
+export function weightsBytes(weights: Weights): Uint8Array {
+  return littleEndian(weights);
+}
+
+/** SHA-256 of the canonical bytes, hex. */
+export function weightsDigest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

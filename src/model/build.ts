@@ -1,0 +1,81 @@
+import { activate } from './activation.js';
+import { fitAdapter, weightsBytes, weightsDigest } from './adapter.js';
+import { modelDigest } from './digest.js';
+import type { Kernel } from './kernel.js';
+import type { Model } from './model.js';
+import type { Rows } from './statistics.js';
+
+/** What is built: weights digest and bytes per adapter, and the digest over all of them. */
+export type BuiltModel = {
+  readonly modelDigest: string;
+  readonly adapters: readonly BuiltAdapter[];
+};
+
+export type BuiltAdapter = {
+  readonly members: number;
+  readonly digest: string;
+  readonly bytes: Uint8Array;
+};
+
+/**
+ * build(configuration, S): the definition of the model (design: the exactness equation). A pure
+ * function of the set of retained samples; everything incremental must give the same digest.
+ */
+export function buildModel(
+  kernel: Kernel,
+  model: Model,
+  samples: Rows,
+  onAdapter: (done: number) => void = () => {},
+): BuiltModel {
+  const members = membersByAdapter(kernel, model, samples);
+  const adapters = members.map((rows, adapter) => {
+    const built = buildAdapter(kernel, model, gather(samples, rows, model.shape.dimension));
+    onAdapter(adapter + 1);
+    return built;
+  });
+  return {
+    modelDigest: modelDigest(
+      model.digest,
+      adapters.map((adapter) => adapter.digest),
+    ),
+    adapters,
+  };
+}
+
+/** One adapter from its members alone. */
+export function buildAdapter(kernel: Kernel, model: Model, members: Rows): BuiltAdapter {
+  const { lambda } = model.configuration.adapter;
+  const bytes = weightsBytes(fitAdapter(kernel, model.shape, lambda, members));
+  return { members: members.labels.length, digest: weightsDigest(bytes), bytes };
+}
+
+/** Row numbers of each adapter's members. */
+export function membersByAdapter(kernel: Kernel, model: Model, samples: Rows): number[][] {
+  const { adapters, activated } = model.configuration;
+  const { dimension } = model.shape;
+  const members: number[][] = Array.from({ length: adapters }, () => []);
+  const count = samples.labels.length;
+  for (let from = 0; from < count; from += PANEL) {
+    const rows = Math.min(PANEL, count - from);
+    const part = samples.encodings.subarray(from * dimension, (from + rows) * dimension);
+    const active = activate(kernel, model.keys, part, rows, activated);
+    active.forEach((adapter, i) => {
+      members[adapter]?.push(from + Math.floor(i / activated));
+    });
+  }
+  return members;
+}
+
+/** Bounds the distance table to PANEL × adapters. */
+const PANEL = 1024;
+
+function gather(samples: Rows, rows: readonly number[], dimension: number): Rows {
+  const encodings = new Int8Array(rows.length * dimension);
+  rows.forEach((from, to) => {
+    encodings.set(
+      samples.encodings.subarray(from * dimension, (from + 1) * dimension),
+      to * dimension,
+    );
+  });
+  return { encodings, labels: rows.map((row) => samples.labels[row] ?? 0) };
+}

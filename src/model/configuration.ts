@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { z } from 'zod';
+import { LegonetError } from '../errors.js';
+
+/** Limits on a model, each one checked before anything is built. */
+export const LIMITS = {
+  dimension: 4096,
+  adapters: 10_000,
+  classes: 1000,
+} as const;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest: 64 lower-case hex digits');
+const pinnedFile = { file: z.string().min(1), sha256 };
+const finite = z.number();
+const numberOrVector = z.union([finite, z.array(finite).min(1)]);
+
+const encoder = z.strictObject({
+  kind: z.literal('identity'),
+  dimension: z.int().min(1).max(LIMITS.dimension),
+  scale: finite.positive(),
+  transform: z.enum(['none', 'sqrt']).optional(),
+  projection: z.strictObject(pinnedFile).optional(),
+});
+
+const keys = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('reference'), ...pinnedFile }),
+  z.strictObject({
+    kind: z.literal('random'),
+    seed: z.union([z.string().min(1), z.int()]),
+    center: numberOrVector.optional(),
+    spread: numberOrVector.optional(),
+  }),
+]);
+
+/** MODEL.json, as its author wrote it. Defaults are applied where they are used. */
+export const modelConfiguration = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, ". _ -"'),
+    classes: z.array(z.string().min(1).max(256)).min(2).max(LIMITS.classes),
+    encoder,
+    keys,
+    adapters: z.int().min(1).max(LIMITS.adapters),
+    activated: z.int().min(1),
+    adapter: z.strictObject({
+      kind: z.literal('least-squares'),
+      lambda: finite.positive(),
+    }),
+  })
+  .refine((c) => c.activated <= c.adapters, {
+    path: ['activated'],
+    message: 'at most the number of adapters',
+  })
+  .refine((c) => new Set(c.classes).size === c.classes.length, {
+    path: ['classes'],
+    message: 'each class once',
+  });
+
+export type ModelConfiguration = Readonly<z.infer<typeof modelConfiguration>>;
+
+/**
+ * Reads MODEL.json. Throws `invalid_model` naming the field and what was expected.
+ */
+export function parseConfiguration(json: unknown): ModelConfiguration {
+  const result = modelConfiguration.safeParse(json);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue?.path.join('.') || 'MODEL.json';
+  throw new LegonetError('invalid_model', `${where}: ${issue?.message ?? 'not valid'}`);
+}
+
+/**
+ * The smallest lambda for which Cholesky cannot fail on a system of `unknowns` equations, whatever
+ * the members: Higham, Accuracy and Stability (2002), theorem 10.7; worked out in docs/exactness.md.
+ */
+export function smallestLambda(unknowns: number): number {
+  return unknowns * (unknowns + 2) ** 2 * 2 ** -52;
+}
+
+/** SHA-256, hex, of the configuration's canonical JSON (RFC 8785); files enter by their digest. */
+export function configurationDigest(configuration: ModelConfiguration): string {
+  const byDigest = JSON.parse(JSON.stringify(configuration), (key, value) =>
+    key === 'file' ? undefined : value,
+  );
+  const canonical = canonicalize(byDigest) ?? '';
+  return createHash('sha256').update(canonical, 'utf8').digest('hex');
+}

@@ -1,0 +1,91 @@
+import { LegonetError } from '../errors.js';
+import { type Keys, prepareKeys } from './activation.js';
+import { configurationDigest, type ModelConfiguration, smallestLambda } from './configuration.js';
+import { randomKeys, referenceKeys } from './keys.js';
+import type { Quantiser } from './quantise.js';
+import { type Shape, unknowns } from './statistics.js';
+
+/** A matrix as a file gives it: row-major [rows, columns]. */
+export type Matrix = {
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float64Array | Float32Array | Int8Array;
+};
+
+/** A configuration with everything that its files say: all that `build` needs besides the samples. */
+export type Model = {
+  readonly configuration: ModelConfiguration;
+  readonly digest: string;
+  readonly quantiser: Quantiser;
+  readonly keys: Keys;
+  readonly shape: Shape;
+  readonly classIndex: ReadonlyMap<string, number>;
+};
+
+/** What the configuration's files hold, read and checked against their digests by the caller. */
+export type ModelFiles = { readonly keys?: Matrix; readonly projection?: Matrix };
+
+/** Puts a model together. Throws `invalid_model` when files and configuration do not fit. */
+export function createModel(configuration: ModelConfiguration, files: ModelFiles): Model {
+  const quantiser = createQuantiser(configuration, files.projection);
+  const { adapters, classes } = configuration;
+  const shape = { dimension: quantiser.dimension, classes: classes.length };
+  const least = smallestLambda(unknowns(shape));
+  if (configuration.adapter.lambda < least) {
+    throw new LegonetError(
+      'invalid_model',
+      `adapter.lambda: at least ${least.toExponential(1)} at dimension ${shape.dimension}`,
+    );
+  }
+  return {
+    configuration,
+    digest: configurationDigest(configuration),
+    quantiser,
+    keys: prepareKeys(createKeys(configuration, quantiser, files.keys), adapters, shape.dimension),
+    shape,
+    classIndex: new Map(classes.map((name, index) => [name, index])),
+  };
+}
+
+function createQuantiser({ encoder }: ModelConfiguration, projection?: Matrix): Quantiser {
+  const { dimension: inputDimension, scale, transform = 'none' } = encoder;
+  if (!encoder.projection) return { inputDimension, dimension: inputDimension, scale, transform };
+  if (projection?.columns !== inputDimension) {
+    throw new LegonetError(
+      'invalid_model',
+      `encoder.projection: ${projection?.columns ?? 0} columns, not ${inputDimension}`,
+    );
+  }
+  return {
+    inputDimension,
+    dimension: projection.rows,
+    scale,
+    transform,
+    projection: Float64Array.from(projection.values),
+  };
+}
+
+function createKeys(
+  { keys, adapters }: ModelConfiguration,
+  quantiser: Quantiser,
+  file?: Matrix,
+): Int8Array {
+  if (keys.kind === 'random') return randomKeys(keys, adapters, quantiser.dimension);
+  const expected =
+    file?.values instanceof Int8Array ? quantiser.dimension : quantiser.inputDimension;
+  if (file?.columns !== expected) {
+    throw new LegonetError(
+      'invalid_model',
+      `keys.file: ${file?.columns ?? 0} columns, not ${expected}`,
+    );
+  }
+  return referenceKeys(rowsOf(file), quantiser, adapters);
+}
+
+function* rowsOf({
+  rows,
+  columns,
+  values,
+}: Matrix): Iterable<Float64Array | Float32Array | Int8Array> {
+  for (let i = 0; i < rows; i++) yield values.subarray(i * columns, (i + 1) * columns);
+}

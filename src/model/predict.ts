@@ -1,0 +1,48 @@
+import { activate } from './activation.js';
+import type { Weights } from './adapter.js';
+import type { Kernel } from './kernel.js';
+import type { Model } from './model.js';
+
+/** Weights of every adapter in order of id; null for one without members. */
+export type AdapterWeights = readonly (Weights | null)[];
+
+export type Prediction = {
+  /** The class with the highest score, ties to the first; null when no activated adapter has members. */
+  readonly label: string | null;
+  /** Mean of the activated adapters' outputs, by class. */
+  readonly scores: Float64Array;
+  /** The activated adapters, nearest first. */
+  readonly adapters: readonly number[];
+};
+
+/** Predicts `count` encodings, int8 [count, dimension] (LegoNet, section 3.4). */
+export function predict(
+  kernel: Kernel,
+  model: Model,
+  weights: AdapterWeights,
+  encodings: Int8Array,
+  count: number,
+): Prediction[] {
+  const { activated, classes } = model.configuration;
+  const { dimension } = model.shape;
+  const active = activate(kernel, model.keys, encodings, count, activated);
+  return Array.from({ length: count }, (_, s) => {
+    const x = encodings.subarray(s * dimension, (s + 1) * dimension);
+    const adapters = [...active.subarray(s * activated, (s + 1) * activated)];
+    const members = adapters.map((j) => weights[j]).filter((w) => w != null);
+    const scores = new Float64Array(classes.length);
+    for (const w of members) addOutputs(scores, w, x);
+    for (let c = 0; c < scores.length; c++) scores[c] = (scores[c] ?? 0) / activated;
+    const best = scores.reduce((top, score, c) => (score > (scores[top] ?? 0) ? c : top), 0);
+    return { label: members.length > 0 ? (classes[best] ?? null) : null, scores, adapters };
+  });
+}
+
+function addOutputs(scores: Float64Array, weights: Weights, x: Int8Array): void {
+  const classes = scores.length;
+  for (let c = 0; c < classes; c++) {
+    let output = weights[x.length * classes + c] ?? 0;
+    for (let i = 0; i < x.length; i++) output += (x[i] ?? 0) * (weights[i * classes + c] ?? 0);
+    scores[c] = (scores[c] ?? 0) + output;
+  }
+}

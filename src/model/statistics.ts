@@ -1,0 +1,135 @@
+import { LegonetError } from '../errors.js';
+import { littleEndian } from './bytes.js';
+import { type Kernel, MAX_PRODUCT_TERMS } from './kernel.js';
+
+/** The value of the constant feature that carries the bias: the quantiser's full scale. */
+export const BIAS = 127;
+
+/** Dimension and number of classes of an adapter. */
+export type Shape = { readonly dimension: number; readonly classes: number };
+
+/** Unknowns per class: one for each feature and one for the bias. */
+export const unknowns = (shape: Shape): number => shape.dimension + 1;
+
+/** Encodings, int8 [count, dimension] row-major, and the class index of each. */
+export type Rows = { readonly encodings: Int8Array; readonly labels: ArrayLike<number> };
+
+/**
+ * The sufficient statistics of a least-squares adapter: with x̃ = (x, BIAS), the sums G = X̃ᵀX̃ (packed
+ * upper) followed by B = X̃ᵀY for one-hot Y, [unknowns, classes]. Integers, below 2³¹ in int32 while
+ * `count` <= MAX_PRODUCT_TERMS and below 2⁵³ in float64 beyond, so that any order of adding and
+ * subtracting gives the same bits.
+ */
+export type Statistics = { readonly count: number; readonly sums: Int32Array | Float64Array };
+
+export const packedLength = (n: number): number => (n * (n + 1)) / 2;
+
+const sumsLength = (shape: Shape): number =>
+  packedLength(unknowns(shape)) + unknowns(shape) * shape.classes;
+
+export function emptyStatistics(shape: Shape): Statistics {
+  return { count: 0, sums: new Int32Array(sumsLength(shape)) };
+}
+
+/** X̃: `encodings` int8 [count, dimension] with the constant feature appended. */
+export function withBias(encodings: Int8Array, count: number, dimension: number): Int8Array {
+  const out = new Int8Array(count * (dimension + 1));
+  for (let i = 0; i < count; i++) {
+    out.set(encodings.subarray(i * dimension, (i + 1) * dimension), i * (dimension + 1));
+    out[i * (dimension + 1) + dimension] = BIAS;
+  }
+  return out;
+}
+
+/**
+ * The statistics after adding (sign 1) or subtracting (sign -1) rows; the argument's sums are reused.
+ * Throws `statistics_negative` if more rows are taken away than were there.
+ */
+export function accumulate(
+  kernel: Kernel,
+  statistics: Statistics,
+  shape: Shape,
+  rows: Rows,
+  sign: 1 | -1,
+): Statistics {
+  const total = rows.labels.length;
+  const count = statistics.count + sign * total;
+  if (count < 0) {
+    throw new LegonetError('statistics_negative', 'more members subtracted than added', 'stop');
+  }
+  const sums = fit(statistics.sums, Math.max(count, statistics.count));
+  for (let from = 0; from < total; from += PANEL) {
+    const size = Math.min(PANEL, total - from);
+    const part = rows.encodings.subarray(from * shape.dimension, (from + size) * shape.dimension);
+    const x = withBias(part, size, shape.dimension);
+    if (size < FEW) for (let r = 0; r < size; r++) addOuterProduct(sums, x, r, shape, sign);
+    else addGram(sums, kernel.gram(x, size, unknowns(shape)), sign);
+    for (let r = 0; r < size; r++) addToClass(sums, x, r, rows.labels[from + r] ?? 0, shape, sign);
+  }
+  return { count, sums: fit(sums, count) };
+}
+
+/** Rows to a kernel call: bounds the copy with the bias column. */
+const PANEL = 8192;
+/** Below so many rows, plain rank-one updates are cheaper than the kernel's transposing and copying. */
+const FEW = 4;
+
+function addGram(sums: Int32Array | Float64Array, gram: Int32Array, sign: number): void {
+  for (let i = 0; i < gram.length; i++) sums[i] = (sums[i] as number) + sign * (gram[i] as number);
+}
+
+function addOuterProduct(
+  sums: Int32Array | Float64Array,
+  x: Int8Array,
+  row: number,
+  shape: Shape,
+  sign: number,
+): void {
+  const n = unknowns(shape);
+  const offset = row * n;
+  let at = 0;
+  for (let i = 0; i < n; i++) {
+    const factor = sign * (x[offset + i] as number);
+    for (let j = i; j < n; j++, at++) {
+      sums[at] = (sums[at] as number) + factor * (x[offset + j] as number);
+    }
+  }
+}
+
+function addToClass(
+  sums: Int32Array | Float64Array,
+  x: Int8Array,
+  row: number,
+  label: number,
+  shape: Shape,
+  sign: number,
+): void {
+  const n = unknowns(shape);
+  const cross = packedLength(n) + label;
+  for (let i = 0; i < n; i++) {
+    const at = cross + i * shape.classes;
+    sums[at] = (sums[at] as number) + sign * (x[row * n + i] as number);
+  }
+}
+
+/** The narrowest array that holds sums over `count` members for certain. */
+function fit(sums: Int32Array | Float64Array, count: number): Int32Array | Float64Array {
+  const narrow = count <= MAX_PRODUCT_TERMS;
+  if (narrow) return sums instanceof Int32Array ? sums : Int32Array.from(sums);
+  return sums instanceof Float64Array ? sums : Float64Array.from(sums);
+}
+
+/** Storage form: little-endian int32 or float64, as the count demands. */
+export function encodeStatistics({ sums }: Statistics): Uint8Array {
+  return littleEndian(sums);
+}
+
+/** Inverse of `encodeStatistics`. Throws `statistics_corrupt` when the length does not match. */
+export function decodeStatistics(bytes: Uint8Array, count: number, shape: Shape): Statistics {
+  const narrow = count <= MAX_PRODUCT_TERMS;
+  if (bytes.length !== sumsLength(shape) * (narrow ? 4 : 8)) {
+    throw new LegonetError('statistics_corrupt', 'stored statistics have the wrong length', 'stop');
+  }
+  const { buffer } = littleEndian(Uint8Array.from(bytes), narrow ? 4 : 8);
+  return { count, sums: narrow ? new Int32Array(buffer) : new Float64Array(buffer) };
+}
