@@ -57,7 +57,7 @@ export function accumulate(
   if (count < 0) {
     throw new LegonetError('statistics_negative', 'more members subtracted than added', 'stop');
   }
-  const sums = fit(statistics.sums, Math.max(count, statistics.count));
+  const sums = sized(statistics.sums, Math.max(count, statistics.count));
   for (let from = 0; from < total; from += PANEL) {
     const size = Math.min(PANEL, total - from);
     const part = rows.encodings.subarray(from * shape.dimension, (from + size) * shape.dimension);
@@ -66,7 +66,7 @@ export function accumulate(
     else addGram(sums, kernel.gram(x, size, unknowns(shape)), sign);
     for (let r = 0; r < size; r++) addToClass(sums, x, r, rows.labels[from + r] ?? 0, shape, sign);
   }
-  return { count, sums: fit(sums, count) };
+  return { count, sums: sized(sums, count) };
 }
 
 /** Rows to a kernel call: bounds the copy with the bias column. */
@@ -113,7 +113,7 @@ function addToClass(
 }
 
 /** The narrowest array that holds sums over `count` members for certain. */
-function fit(sums: Int32Array | Float64Array, count: number): Int32Array | Float64Array {
+function sized(sums: Int32Array | Float64Array, count: number): Int32Array | Float64Array {
   const narrow = count <= MAX_PRODUCT_TERMS;
   if (narrow) return sums instanceof Int32Array ? sums : Int32Array.from(sums);
   return sums instanceof Float64Array ? sums : Float64Array.from(sums);

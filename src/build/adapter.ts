@@ -1,0 +1,109 @@
+import { fitAdapter, fitFromStatistics, isDual, weightsBytes, weightsDigest } from '../model/adapter.js';
+import type { BuiltAdapter } from '../model/build.js';
+import type { Kernel } from '../model/kernel.js';
+import {
+  accumulate,
+  emptyStatistics,
+  type Rows,
+  type Shape,
+  type Statistics,
+} from '../model/statistics.js';
+import type { Queryable } from '../store/database.js';
+import { type KeptStatistics, readStatistics } from '../store/statistics.js';
+import { readMembers } from './members.js';
+
+/** What is needed to build one adapter; plain data, so that it crosses to a worker thread. */
+export type AdapterTask = {
+  readonly adapter: number;
+  /** The version it was last built in. */
+  readonly builtIn: number | null;
+  readonly shape: Shape;
+  readonly lambda: number;
+  /** The build's cut, positions as decimal strings. */
+  readonly cut: Readonly<Record<string, string>>;
+};
+
+/** `statistics` is there when it is new and worth keeping. */
+export type BuildResult = BuiltAdapter & { readonly statistics: Statistics | null };
+
+/**
+ * Builds one adapter from the snapshot that `client` reads. From kept statistics and the members that
+ * came since, where there are any; else from all members. Equal in every bit to `fitAdapter`.
+ */
+export async function buildAdapterFrom(
+  client: Queryable,
+  kernel: Kernel,
+  task: AdapterTask,
+): Promise<BuildResult> {
+  const kept = await readStatistics(client, task.adapter, task.shape);
+  return (kept && (await fromStatistics(client, kernel, task, kept))) ?? fromMembers(client, kernel, task);
+}
+
+/** Null when too few members are left for the primal form. */
+async function fromStatistics(
+  client: Queryable,
+  kernel: Kernel,
+  task: AdapterTask,
+  { statistics, through }: KeptStatistics,
+): Promise<BuildResult | null> {
+  let sum = statistics;
+  for await (const page of readMembers(client, task.adapter, Object.keys(task.cut), through)) {
+    sum = accumulate(kernel, sum, task.shape, page, 1);
+  }
+  if (isDual(sum.count, task.shape)) return null;
+  return primal(kernel, task, sum, sum.count !== statistics.count);
+}
+
+async function fromMembers(
+  client: Queryable,
+  kernel: Kernel,
+  task: AdapterTask,
+): Promise<BuildResult> {
+  const small: Rows[] = [];
+  let count = 0;
+  let sum: Statistics | null = null;
+  for await (const page of readMembers(client, task.adapter, Object.keys(task.cut))) {
+    count += page.labels.length;
+    small.push(page);
+    if (isDual(count, task.shape)) continue;
+    sum ??= emptyStatistics(task.shape);
+    for (const rows of small.splice(0)) sum = accumulate(kernel, sum, task.shape, rows, 1);
+  }
+  if (sum) return primal(kernel, task, sum, true);
+  const weights = weightsBytes(fitAdapter(kernel, task.shape, task.lambda, concatenate(small)));
+  return { members: count, digest: weightsDigest(weights), bytes: weights, statistics: null };
+}
+
+function primal(
+  kernel: Kernel,
+  task: AdapterTask,
+  statistics: Statistics,
+  keep: boolean,
+): BuildResult {
+  const bytes = weightsBytes(fitFromStatistics(kernel, task.shape, task.lambda, statistics));
+  return {
+    members: statistics.count,
+    digest: weightsDigest(bytes),
+    bytes,
+    statistics: keep ? statistics : null,
+  };
+}
+
+function concatenate(pages: readonly Rows[]): Rows {
+  const [only] = pages;
+  if (pages.length === 1 && only) return only;
+  return {
+    encodings: joined(pages.map(({ encodings }) => encodings)),
+    labels: pages.flatMap(({ labels }) => Array.from(labels)),
+  };
+}
+
+function joined(parts: readonly Int8Array[]): Int8Array {
+  const out = new Int8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,149 @@
+import { LegonetError } from '../errors.js';
+import type { BuiltAdapter } from '../model/build.js';
+import { byteaArray, int4Array, textArray } from '../store/arrays.js';
+import type { Queryable } from '../store/database.js';
+import { lockAdapters } from '../store/statistics.js';
+import { type BuildPlan, cutJson } from './plan.js';
+
+/** A version about to be committed. */
+export type NewVersion = {
+  readonly version: number;
+  readonly parent: number | null;
+  readonly modelDigest: string;
+  readonly configDigest: string;
+  readonly plan: BuildPlan;
+  readonly built: ReadonlyMap<number, BuiltAdapter>;
+};
+
+/** A version retired by the commit, and the digests of the weights erased with it. */
+export type Retirement = { readonly version: number; readonly erasedWeights: readonly string[] };
+
+/**
+ * Writes the version and everything that hangs on it, in the caller's transaction: weights, revisions,
+ * cleared marks, applied deletions, retirements. Throws `build_overtaken` if the parent is no longer
+ * the latest version.
+ */
+export async function commitVersion(client: Queryable, next: NewVersion): Promise<Retirement[]> {
+  const rebuilt = [...next.built.keys()];
+  await lockAdapters(client, rebuilt);
+  await insertVersion(client, next, rebuilt);
+  await insertRevisions(client, next);
+  await clearMarks(client, next, rebuilt);
+  await client.query(
+    `UPDATE deletions d SET version = $1
+     WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)`,
+    [next.version, JSON.stringify(cutJson(next.plan.cut))],
+  );
+  return retire(client, next);
+}
+
+async function insertVersion(client: Queryable, next: NewVersion, rebuilt: number[]) {
+  const { plan } = next;
+  const { rowCount } = await client.query(
+    `INSERT INTO versions (version, parent, model_digest, config_digest, cut, rebuilt, carried,
+                           deletions, retained)
+     SELECT $1, $2, $3, $4, $5, $6::int[], $7, $8::text[], $9
+     WHERE $2::int IS NOT DISTINCT FROM (SELECT max(version) FROM versions)
+     ON CONFLICT DO NOTHING`,
+    [
+      next.version,
+      next.parent,
+      next.modelDigest,
+      next.configDigest,
+      JSON.stringify(cutJson(plan.cut)),
+      int4Array(rebuilt),
+      plan.digests.length - rebuilt.length,
+      textArray(plan.deletions),
+      plan.retained,
+    ],
+  );
+  if (rowCount === 1) return;
+  throw new LegonetError('build_overtaken', 'another builder has committed first', 'retryable');
+}
+
+async function insertRevisions(client: Queryable, { version, built }: NewVersion) {
+  const adapters = [...built.values()];
+  const digests = textArray(adapters.map(({ digest }) => digest));
+  await client.query(
+    `INSERT INTO weights (digest, bytes)
+     SELECT DISTINCT ON (digest) digest, bytes FROM unnest($1::text[], $2::bytea[]) AS w(digest, bytes)
+     ORDER BY digest ON CONFLICT DO NOTHING`,
+    [digests, byteaArray(adapters.map(({ bytes }) => bytes))],
+  );
+  await client.query(
+    `WITH superseded AS (
+       UPDATE adapter_revisions SET until = $1 WHERE adapter = ANY($2::int[]) AND until IS NULL
+     ), revised AS (
+       INSERT INTO adapter_revisions (adapter, version, members, weights_digest)
+       SELECT adapter, $1, members, digest
+       FROM unnest($2::int[], $3::int[], $4::text[]) AS b(adapter, members, digest)
+       RETURNING *
+     )
+     UPDATE adapters a SET version = $1, members = r.members, weights_digest = r.weights_digest
+     FROM revised r WHERE a.adapter = r.adapter`,
+    [version, int4Array([...built.keys()]), int4Array(adapters.map((a) => a.members)), digests],
+  );
+}
+
+/** Only marks that the cut covers: a sample projected while the build ran keeps its adapters dirty. */
+async function clearMarks(client: Queryable, { plan }: NewVersion, rebuilt: number[]) {
+  await client.query(
+    `WITH covered AS (
+       SELECT adapter, partition FROM dirty_adapters
+       WHERE adapter = ANY($1) AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
+       ORDER BY adapter, partition FOR UPDATE
+     )
+     DELETE FROM dirty_adapters d USING covered c
+     WHERE d.adapter = c.adapter AND d.partition = c.partition`,
+    [rebuilt, JSON.stringify(cutJson(plan.cut))],
+  );
+}
+
+/** Retires every version that holds content which this one no longer does, and erases its weights. */
+async function retire(client: Queryable, { version, plan }: NewVersion): Promise<Retirement[]> {
+  const { rows } = await client.query<{ version: number }>(
+    `WITH applied AS (
+       DELETE FROM removals
+       WHERE position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
+       RETURNING content_partition, content_position
+     ), earliest AS (
+       SELECT content_partition, min(content_position) AS position FROM applied GROUP BY 1
+     )
+     UPDATE versions v SET retired_at = now(), retired_by = $1
+     WHERE v.version < $1 AND v.retired_at IS NULL AND EXISTS
+       (SELECT FROM earliest e
+        WHERE e.position < coalesce((v.cut ->> e.content_partition::text)::bigint, 0))
+     RETURNING v.version`,
+    [version, JSON.stringify(cutJson(plan.cut))],
+  );
+  const retired = rows.map((row) => row.version).sort((a, b) => a - b);
+  const erased = retired.length > 0 ? await eraseWeights(client) : [];
+  return retired.map((old) => ({
+    version: old,
+    erasedWeights: erased
+      .filter((revision) => revision.version <= old && old < revision.until)
+      .map((revision) => revision.digest),
+  }));
+}
+
+type ErasedRevision = { version: number; until: number; digest: string };
+
+/** Erases weights that were in force in retired versions only. Their digests stay. */
+async function eraseWeights(client: Queryable): Promise<ErasedRevision[]> {
+  const { rows } = await client.query<ErasedRevision>(
+    `UPDATE adapter_revisions r SET erased = true
+     WHERE until IS NOT NULL AND NOT erased AND NOT EXISTS
+       (SELECT FROM versions v
+        WHERE v.version >= r.version AND v.version < r.until AND v.retired_at IS NULL)
+     RETURNING version, until, weights_digest AS digest`,
+  );
+  const gone = await client.query<{ digest: string }>(
+    `DELETE FROM weights w WHERE digest = ANY($1)
+       AND NOT EXISTS (SELECT FROM adapter_revisions r
+                       WHERE r.weights_digest = w.digest AND NOT r.erased)
+     RETURNING digest`,
+    [[...new Set(rows.map((row) => row.digest))]],
+  );
+  const digests = new Set(gone.rows.map((row) => row.digest));
+  return rows.filter((row) => digests.has(row.digest));
+}

@@ -1,0 +1,37 @@
+import type { Kernel } from '../model/kernel.js';
+import { activate } from '../model/activation.js';
+import type { BuiltAdapter } from '../model/build.js';
+import type { Model } from '../model/model.js';
+import { connect } from '../store/database.js';
+import type { AdapterTask } from './adapter.js';
+import { buildInSnapshot } from './snapshot.js';
+
+/** Where the arithmetic is done: in worker threads, or in line where a thread would not pay. */
+export interface Compute {
+  /** Adapter ids [count, activated] of `encodings` int8 [count, dimension], nearest first. */
+  activate(encodings: Int8Array, count: number): Promise<Int32Array>;
+  /** Builds one adapter as of an exported snapshot. */
+  build(task: AdapterTask, snapshot: string): Promise<BuiltAdapter>;
+  close(): Promise<void>;
+}
+
+/** Everything on the calling thread, with any kernel. */
+export function inlineCompute(url: string, kernel: Kernel, model: Model): Compute {
+  const client = connect(url);
+  client.catch(() => {});
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    activate: async (encodings, count) =>
+      activate(kernel, model.keys, encodings, count, model.configuration.activated),
+    build: async (task, snapshot) => {
+      // One connection, so one build after the other.
+      const result = last.then(async () => buildInSnapshot(await client, kernel, task, snapshot));
+      last = result.catch(() => {});
+      return result;
+    },
+    close: async () => {
+      await last;
+      await (await client).end();
+    },
+  };
+}

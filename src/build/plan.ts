@@ -1,0 +1,85 @@
+import type { Queryable } from '../store/database.js';
+
+/** Next position to project, by partition: everything before it is reflected. */
+export type Cut = Readonly<Record<string, bigint>>;
+
+/** What a build starts from, read in one repeatable-read snapshot. */
+export type BuildPlan = {
+  /** Whether anything has changed since the last version. */
+  readonly needed: boolean;
+  readonly cut: Cut;
+  /** Adapters to rebuild, in order of id, and the version each was last built in. */
+  readonly dirty: readonly { readonly adapter: number; readonly builtIn: number | null }[];
+  readonly retained: bigint;
+  readonly latest: { readonly version: number; readonly retired: boolean } | null;
+  /** Weights digest in force, by adapter; null for one never built. */
+  readonly digests: readonly (string | null)[];
+  /** Requests that no version applies yet. */
+  readonly deletions: readonly string[];
+};
+
+/** What waits to be built, without a snapshot: cheap enough to ask at every wake-up. */
+export type Pending = {
+  /** Something was deleted or corrected: build at once. */
+  readonly urgent: boolean;
+  /** Milliseconds since the oldest mark, or null when all adapters are clean. */
+  readonly waitingMs: number | null;
+};
+
+export async function readPending(client: Queryable): Promise<Pending> {
+  const { rows } = await client.query<{ urgent: boolean; waiting: number | null }>(
+    `SELECT EXISTS (SELECT FROM deletions WHERE version IS NULL)
+              OR coalesce(bool_or(removed IS NOT NULL), false) AS urgent,
+            (extract(epoch FROM clock_timestamp() - min(since)) * 1000)::float8 AS waiting
+     FROM dirty_adapters`,
+  );
+  const [row] = rows;
+  return { urgent: row?.urgent ?? false, waitingMs: row?.waiting ?? null };
+}
+
+type AdapterRow = {
+  adapter: number;
+  builtIn: number | null;
+  weights_digest: string | null;
+  dirty: boolean;
+};
+
+export async function readPlan(client: Queryable): Promise<BuildPlan> {
+  const cut = await readCut(client);
+  const adapters = await client.query<AdapterRow>(
+    `SELECT a.adapter, a.version AS "builtIn", a.weights_digest,
+            EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = a.adapter) AS dirty
+     FROM adapters a ORDER BY a.adapter`,
+  );
+  const latest = await client.query<{ version: number; retired: boolean }>(
+    `SELECT version, retired_at IS NOT NULL AS retired FROM versions ORDER BY version DESC LIMIT 1`,
+  );
+  const counts = await client.query<{ retained: bigint; deletions: string[] }>(
+    `SELECT (SELECT count(*) FROM samples) AS retained,
+            ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
+              AS deletions`,
+  );
+  const deletions = counts.rows[0]?.deletions ?? [];
+  return {
+    needed: deletions.length > 0 || adapters.rows.some((row) => row.dirty),
+    cut,
+    // The first version builds every adapter, those without members too.
+    dirty: adapters.rows.filter((row) => row.dirty || row.weights_digest === null),
+    retained: counts.rows[0]?.retained ?? 0n,
+    latest: latest.rows[0] ?? null,
+    digests: adapters.rows.map((row) => row.weights_digest),
+    deletions,
+  };
+}
+
+export async function readCut(client: Queryable): Promise<Cut> {
+  const { rows } = await client.query<{ partition: number; position: bigint }>(
+    'SELECT partition, position FROM offsets ORDER BY partition',
+  );
+  return Object.fromEntries(rows.map((row) => [row.partition, row.position]));
+}
+
+/** JSON with positions as decimal strings: they may exceed what a JSON number holds exactly. */
+export function cutJson(cut: Cut): Record<string, string> {
+  return Object.fromEntries(Object.entries(cut).map(([p, position]) => [p, String(position)]));
+}

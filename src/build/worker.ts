@@ -1,0 +1,43 @@
+import { workerData } from 'node:worker_threads';
+import type pg from 'pg';
+import { loadWasmKernel } from '../kernel/wasm.js';
+import { activate } from '../model/activation.js';
+import type { BuiltAdapter } from '../model/build.js';
+import { connect } from '../store/database.js';
+import type { AdapterTask } from './adapter.js';
+import type { ThreadData } from './threads.js';
+import { buildInSnapshot } from './snapshot.js';
+
+/*
+ * Runs in a worker thread: everything heavy is done here, so that nothing else in the process waits.
+ * A thread has one kernel and one connection for as long as it lives.
+ */
+
+const { url, keys, activated } = workerData as ThreadData;
+const kernel = loadWasmKernel();
+let connection: Promise<pg.Client> | undefined;
+
+/** Nearest adapters of each encoding; see `activate`. */
+export async function activateBatch(batch: {
+  encodings: Int8Array;
+  count: number;
+}): Promise<Int32Array> {
+  return activate(await kernel, keys, batch.encodings, batch.count, activated);
+}
+
+/** Builds one adapter from the build's snapshot; see `buildInSnapshot`. */
+export async function buildAdapter(task: {
+  adapter: AdapterTask;
+  snapshot: string;
+}): Promise<BuiltAdapter> {
+  connection ??= connect(url);
+  try {
+    return await buildInSnapshot(await connection, await kernel, task.adapter, task.snapshot);
+  } catch (error) {
+    // Whatever state the connection is in, the next task gets a fresh one.
+    const broken = connection;
+    connection = undefined;
+    broken.then((client) => client.end()).catch(() => {});
+    throw error;
+  }
+}

@@ -1,0 +1,142 @@
+import type { LogRecord } from '../events/record.js';
+import { byteaArray, int8Array, textArray } from '../store/arrays.js';
+import { type Database, queryBinary } from '../store/database.js';
+import { Alarm, listen } from '../store/listen.js';
+import {
+  type Consumption,
+  DEFAULT_MAX_BYTES,
+  DEFAULT_MAX_RECORDS,
+  type Erasure,
+  type EventLog,
+  type NewRecord,
+} from './event-log.js';
+
+const PARTITION = 0;
+/** A notification may be lost with its connection; the log is looked at anyway after this long. */
+const POLL_MS = 1000;
+
+/** The event log on a Postgres table: one partition to a topic, positions without gaps when written. */
+export class EmbeddedLog implements EventLog {
+  readonly #database: Database;
+  readonly #closing = new AbortController();
+  readonly #appended = new Alarm();
+  #listening: Promise<void> | undefined;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async append(topic: string, records: readonly NewRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    // The head's row lock is held until commit, so positions become visible in their order.
+    await this.#database.pool.query(
+      `WITH head AS (
+         INSERT INTO log_heads (topic, next) VALUES ($1, $2)
+         ON CONFLICT (topic) DO UPDATE SET next = log_heads.next + $2
+         RETURNING next - $2 AS first
+       ), written AS (
+         INSERT INTO log_records (topic, position, key, value, headers, time)
+         SELECT $1, first + n - 1, key, value, headers::json,
+                (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+         FROM head, unnest($3::text[], $4::bytea[], $5::text[])
+           WITH ORDINALITY AS r(key, value, headers, n)
+       )
+       SELECT pg_notify('legonet_log', $1)`,
+      [
+        topic,
+        records.length,
+        textArray(records.map((record) => record.key)),
+        byteaArray(records.map((record) => record.value)),
+        textArray(records.map(({ headers }) => (headers ? JSON.stringify(headers) : null))),
+      ],
+    );
+    this.#appended.wake();
+  }
+
+  async ends(topic: string): Promise<ReadonlyMap<number, bigint>> {
+    const { rows } = await this.#database.pool.query<{ next: bigint }>(
+      'SELECT next FROM log_heads WHERE topic = $1',
+      [topic],
+    );
+    return new Map([[PARTITION, rows[0]?.next ?? 0n]]);
+  }
+
+  async consume(topic: string, consumption: Consumption): Promise<void> {
+    this.#listening ??= listen(
+      this.#database.url,
+      ['legonet_log'],
+      this.#appended.wake,
+      this.#closing.signal,
+    );
+    const { signal, maxRecords = DEFAULT_MAX_RECORDS, maxBytes = DEFAULT_MAX_BYTES } = consumption;
+    let from = await consumption.start(PARTITION);
+    let reading = this.read(topic, from, maxRecords, maxBytes);
+    while (!signal.aborted) {
+      const records = await reading;
+      from = (records.at(-1)?.position ?? from - 1n) + 1n;
+      if (records.length === 0) await this.#appended.wait(POLL_MS, signal);
+      // The next batch is read while this one is handled.
+      reading = this.read(topic, from, maxRecords, maxBytes);
+      reading.catch(() => {});
+      if (records.length > 0) await consumption.handle({ partition: PARTITION, records });
+    }
+    await reading;
+  }
+
+  /** Up to `maxRecords` records from a position on; more than one only while within `maxBytes`. */
+  async read(
+    topic: string,
+    from: bigint,
+    maxRecords = DEFAULT_MAX_RECORDS,
+    maxBytes = DEFAULT_MAX_BYTES,
+  ): Promise<LogRecord[]> {
+    const { rows } = await queryBinary<Row>(
+      this.#database.pool,
+      'log-read',
+      `SELECT position, key, value, headers, time FROM (
+               SELECT *, sum(coalesce(octet_length(value), 0)) OVER (ORDER BY position)
+                         - coalesce(octet_length(value), 0) AS before
+               FROM (SELECT * FROM log_records WHERE topic = $1 AND position >= $2
+                     ORDER BY position LIMIT $3) AS part) AS sized
+             WHERE before <= $4 ORDER BY position`,
+      [topic, from, maxRecords, maxBytes],
+    );
+    return rows.map(({ headers, ...record }) => ({
+      ...record,
+      partition: PARTITION,
+      headers: headers === null ? {} : JSON.parse(headers),
+    }));
+  }
+
+  async erase(topic: string, erasures: readonly Erasure[]): Promise<void> {
+    const undeclared = erasures.filter(({ deletion }) => deletion === null);
+    // The deletion first: were it the last thing done, a crash could leave neither payload nor deletion.
+    await this.append(
+      topic,
+      undeclared.map(({ key }) => ({ key, value: null })),
+    );
+    await this.#database.pool.query(
+      `DELETE FROM log_records r USING unnest($2::text[], $3::int8[]) AS e(key, keep)
+       WHERE r.topic = $1 AND r.key = e.key AND r.value IS NOT NULL
+         AND r.position IS DISTINCT FROM e.keep`,
+      [
+        topic,
+        textArray(erasures.map(({ key }) => key)),
+        int8Array(erasures.map(({ deletion }) => deletion?.position ?? null)),
+      ],
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#listening;
+  }
+}
+
+type Row = {
+  position: bigint;
+  key: string | null;
+  value: Uint8Array | null;
+  headers: string | null;
+  time: bigint;
+};

@@ -1,0 +1,75 @@
+import type { Request } from '../events/event.js';
+import type { SampleState } from '../events/retention.js';
+
+/** A record's place in the sample-events topic. */
+export type Position = { readonly partition: number; readonly position: bigint };
+
+export type RetainedState = Extract<SampleState, { status: 'retained' }>;
+
+/** A retained sample, as its row has it. */
+export type StoredSample = {
+  readonly state: RetainedState;
+  /** The record that its content came from. */
+  readonly at: Position;
+  /** The record of the first content it ever had: tells which versions have held it. */
+  readonly first: Position;
+  /** The record of the ingest that stands, if one is known. */
+  readonly ingestAt: Position | null;
+  readonly label: number;
+  readonly encoding: Int8Array;
+  /** Its memberships, nearest first. */
+  readonly adapters: readonly number[];
+};
+
+export type Tombstone = {
+  /** The deletion's own record, if it bears the sample's key. */
+  readonly declared: Position | null;
+  readonly at: Position;
+  readonly requestId: string;
+  readonly first: Position | null;
+};
+
+/** One sample before and after a batch; a side without sample has none retained. */
+export type SampleChange = {
+  readonly sampleId: string;
+  readonly before: StoredSample | null;
+  readonly after: StoredSample | null;
+};
+
+/** A request for deletion, and how many retained samples it removed. */
+export type RequestRow = {
+  readonly request: Request;
+  readonly kind: 'sample' | 'subject';
+  readonly target: string;
+  readonly at: Position;
+  readonly removed: number;
+};
+
+export type Letter = {
+  readonly at: Position;
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly time: bigint;
+  readonly code: string;
+  readonly reason: string;
+};
+
+/** Everything that a batch of records changes. */
+export type Changes = {
+  readonly samples: readonly SampleChange[];
+  readonly tombstones: ReadonlyMap<string, Tombstone>;
+  /** Subject to event time and request, for the erasures that grew. */
+  readonly subjectErasures: ReadonlyMap<string, { until: bigint; requestId: string }>;
+  readonly requests: readonly RequestRow[];
+  readonly letters: readonly Letter[];
+  /** Samples whose payload the log must forget; the deletion's own record if it has one. */
+  readonly erasures: ReadonlyMap<string, Position | null>;
+};
+
+/** What the database knows of the samples and subjects that a batch names. */
+export type Known = {
+  readonly samples: ReadonlyMap<string, StoredSample>;
+  readonly tombstones: ReadonlyMap<string, Tombstone>;
+  readonly erasedUntil: ReadonlyMap<string, bigint>;
+};

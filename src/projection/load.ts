@@ -1,0 +1,137 @@
+import type { Version } from '../events/retention.js';
+import { textArray } from '../store/arrays.js';
+import { type Queryable, queryBinary } from '../store/database.js';
+import type { Known, Position, StoredSample, Tombstone } from './changes.js';
+
+/** What a batch names: samples, subjects named by content, subjects to be erased. */
+export type Named = {
+  readonly samples: ReadonlySet<string>;
+  readonly subjects: ReadonlySet<string>;
+  readonly erased: ReadonlySet<string>;
+};
+
+type SampleRow = {
+  sample_id: string;
+  partition: number;
+  position: bigint;
+  first_partition: number;
+  first_position: bigint;
+  label: number;
+  encoding: Buffer;
+  adapters: number[];
+  ingest_time: bigint | null;
+  ingest_id: string;
+  ingest_source: string;
+  ingest_digest: Buffer;
+  ingest_partition: number | null;
+  ingest_position: bigint;
+  correction_time: bigint | null;
+  correction_id: string;
+  correction_source: string;
+  correction_digest: Buffer;
+};
+
+/** Reads everything that the batch's outcome depends on, in the projection's transaction. */
+export async function load(client: Queryable, named: Named): Promise<Known> {
+  const ids = new Set(named.samples);
+  if (named.erased.size > 0) {
+    const { rows } = await client.query<{ sample_id: string }>(
+      'SELECT sample_id FROM sample_subjects WHERE subject_id = ANY($1::text[])',
+      [textArray([...named.erased])],
+    );
+    for (const row of rows) ids.add(row.sample_id);
+  }
+  const list = textArray([...ids]);
+  return {
+    samples: await loadSamples(client, list),
+    tombstones: await loadTombstones(client, list),
+    erasedUntil: await loadErasures(client, [...named.subjects, ...named.erased]),
+  };
+}
+
+async function loadSamples(client: Queryable, ids: Buffer): Promise<Map<string, StoredSample>> {
+  const { rows } = await queryBinary<SampleRow>(
+    client,
+    'projection-samples',
+    'SELECT * FROM samples WHERE sample_id = ANY($1::text[])',
+    [ids],
+  );
+  if (rows.length === 0) return new Map();
+  const subjects = await loadSubjects(client, ids);
+  return new Map(
+    rows.map((row) => [row.sample_id, storedSample(row, subjects.get(row.sample_id) ?? new Map())]),
+  );
+}
+
+function storedSample(row: SampleRow, subjects: ReadonlyMap<string, bigint>): StoredSample {
+  const ingest = row.ingest_time === null ? null : version(row, 'ingest', row.ingest_time);
+  const correction =
+    row.correction_time === null ? null : version(row, 'correction', row.correction_time);
+  return {
+    state: {
+      status: 'retained',
+      ...(ingest && { ingest }),
+      ...(correction && { correction }),
+      subjects,
+    },
+    at: { partition: row.partition, position: row.position },
+    first: { partition: row.first_partition, position: row.first_position },
+    ingestAt: position(row.ingest_partition, row.ingest_position),
+    label: row.label,
+    encoding: Int8Array.from(row.encoding),
+    adapters: row.adapters,
+  };
+}
+
+function version(row: SampleRow, which: 'ingest' | 'correction', time: bigint): Version {
+  return {
+    time,
+    eventId: row[`${which}_id`],
+    source: row[`${which}_source`],
+    digest: row[`${which}_digest`].toString('hex'),
+  };
+}
+
+async function loadSubjects(client: Queryable, ids: Buffer) {
+  const { rows } = await client.query<{ sample_id: string; subject_id: string; first_time: bigint }>(
+    'SELECT sample_id, subject_id, first_time FROM sample_subjects WHERE sample_id = ANY($1::text[])',
+    [ids],
+  );
+  const bySample = new Map<string, Map<string, bigint>>();
+  for (const row of rows) {
+    const subjects = bySample.get(row.sample_id) ?? new Map<string, bigint>();
+    bySample.set(row.sample_id, subjects.set(row.subject_id, row.first_time));
+  }
+  return bySample;
+}
+
+async function loadTombstones(client: Queryable, ids: Buffer): Promise<Map<string, Tombstone>> {
+  const { rows } = await client.query(
+    'SELECT * FROM tombstones WHERE sample_id = ANY($1::text[])',
+    [ids],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.sample_id,
+      {
+        at: { partition: row.partition, position: row.position },
+        declared: position(row.declared_partition, row.declared_position),
+        requestId: row.request_id,
+        first: position(row.first_partition, row.first_position),
+      },
+    ]),
+  );
+}
+
+async function loadErasures(client: Queryable, subjects: string[]): Promise<Map<string, bigint>> {
+  if (subjects.length === 0) return new Map();
+  const { rows } = await client.query<{ subject_id: string; erased_until: bigint }>(
+    'SELECT subject_id, erased_until FROM subject_erasures WHERE subject_id = ANY($1::text[])',
+    [textArray(subjects)],
+  );
+  return new Map(rows.map((row) => [row.subject_id, row.erased_until]));
+}
+
+function position(partition: number | null, at: bigint | null): Position | null {
+  return partition === null || at === null ? null : { partition, position: at };
+}

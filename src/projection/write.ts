@@ -1,0 +1,195 @@
+import type { Kernel } from '../model/kernel.js';
+import type { Shape } from '../model/statistics.js';
+import { int4Array, int8Array, textArray } from '../store/arrays.js';
+import type { Queryable } from '../store/database.js';
+import { lockAdapters, type RemovedMember, subtractRemoved } from '../store/statistics.js';
+import type { Changes, Position, SampleChange, StoredSample } from './changes.js';
+import { insertMemberships, insertSamples } from './write-samples.js';
+
+/** What subtracting a removed sample from the kept statistics needs. */
+export type Arithmetic = { readonly kernel: Kernel; readonly shape: Shape };
+
+/** Writes a batch's changes, in the projection's transaction. `last` is the batch's last record. */
+export async function write(
+  client: Queryable,
+  arithmetic: Arithmetic,
+  changes: Changes,
+  last: Position,
+): Promise<void> {
+  const { samples } = changes;
+  const moved = samples.filter(({ before, after }) => !samePlace(before, after));
+  const removed = moved.flatMap(({ before }) => (before ? [before] : []));
+  const added = moved.flatMap(({ after }) => (after ? [after] : []));
+  if (removed.length > 0) await remove(client, arithmetic, removed, last);
+  await deleteSamples(client, samples);
+  await insertSamples(client, samples);
+  await insertMemberships(client, added);
+  await markDirty(client, added, last, false);
+  await writeSubjects(client, samples);
+  await writeTombstones(client, changes);
+  await writeRequests(client, changes);
+  await writeLetters(client, changes);
+}
+
+const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
+  a?.at.partition === b?.at.partition && a?.at.position === b?.at.position;
+
+async function remove(
+  client: Queryable,
+  { kernel, shape }: Arithmetic,
+  removed: readonly StoredSample[],
+  last: Position,
+): Promise<void> {
+  const members: RemovedMember[] = removed.flatMap(({ at, label, encoding, adapters }) =>
+    adapters.map((adapter) => ({ ...at, adapter, label, encoding })),
+  );
+  await lockAdapters(client, [...new Set(members.map(({ adapter }) => adapter))]);
+  await subtractRemoved(client, kernel, shape, members);
+  const places = [
+    int4Array(members.map(({ partition }) => partition)),
+    int8Array(members.map(({ position }) => position)),
+  ];
+  await client.query(
+    `DELETE FROM memberships m
+     USING unnest($1::int[], $2::int[], $3::int8[]) AS r(adapter, partition, position)
+     WHERE m.adapter = r.adapter AND m.partition = r.partition AND m.position = r.position`,
+    [int4Array(members.map(({ adapter }) => adapter)), ...places],
+  );
+  await client.query(
+    `INSERT INTO removals (partition, position, content_partition, content_position)
+     SELECT $1, $2, * FROM unnest($3::int[], $4::int8[])`,
+    [
+      last.partition,
+      last.position,
+      int4Array(removed.map(({ at }) => at.partition)),
+      int8Array(removed.map(({ at }) => at.position)),
+    ],
+  );
+  await markDirty(client, removed, last, true);
+}
+
+/** Marks in order of adapter, so that no two transactions wait for each other. */
+async function markDirty(
+  client: Queryable,
+  samples: readonly StoredSample[],
+  last: Position,
+  removal: boolean,
+): Promise<void> {
+  const adapters = [...new Set(samples.flatMap((sample) => sample.adapters))];
+  if (adapters.length === 0) return;
+  await client.query(
+    `INSERT INTO dirty_adapters AS d (adapter, partition, position, removed)
+     SELECT adapter, $2, $3, CASE WHEN $4 THEN $3::int8 END
+     FROM unnest($1::int[]) AS adapter ORDER BY adapter
+     ON CONFLICT (adapter, partition) DO UPDATE
+       SET position = excluded.position, removed = coalesce(excluded.removed, d.removed)`,
+    [int4Array(adapters), last.partition, last.position, removal],
+  );
+}
+
+async function deleteSamples(client: Queryable, samples: readonly SampleChange[]): Promise<void> {
+  const old = samples.filter(({ before }) => before !== null).map(({ sampleId }) => sampleId);
+  if (old.length === 0) return;
+  await client.query('DELETE FROM samples WHERE sample_id = ANY($1::text[])', [textArray(old)]);
+}
+
+async function writeSubjects(client: Queryable, samples: readonly SampleChange[]): Promise<void> {
+  const gone = samples.filter(({ before, after }) => before && !after);
+  if (gone.length > 0) {
+    await client.query('DELETE FROM sample_subjects WHERE sample_id = ANY($1::text[])', [
+      textArray(gone.map(({ sampleId }) => sampleId)),
+    ]);
+  }
+  const rows = samples.flatMap(({ sampleId, after }) =>
+    [...(after?.state.subjects ?? [])].map(([subject, time]) => ({ sampleId, subject, time })),
+  );
+  if (rows.length === 0) return;
+  await client.query(
+    `INSERT INTO sample_subjects (subject_id, sample_id, first_time)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::int8[])
+     ON CONFLICT (subject_id, sample_id) DO UPDATE SET first_time = excluded.first_time`,
+    [
+      textArray(rows.map(({ subject }) => subject)),
+      textArray(rows.map(({ sampleId }) => sampleId)),
+      int8Array(rows.map(({ time }) => time)),
+    ],
+  );
+}
+
+async function writeTombstones(client: Queryable, changes: Changes): Promise<void> {
+  const { tombstones, erasures, subjectErasures } = changes;
+  for (const [subject, { until, requestId }] of subjectErasures) {
+    await client.query(
+      `INSERT INTO subject_erasures (subject_id, erased_until, request_id) VALUES ($1, $2, $3)
+       ON CONFLICT (subject_id) DO UPDATE
+         SET erased_until = excluded.erased_until, request_id = excluded.request_id`,
+      [subject, until, requestId],
+    );
+  }
+  if (erasures.size === 0) return;
+  const stones = [...tombstones];
+  const partitions = (of: (stone: (typeof stones)[0][1]) => Position | null) =>
+    int4Array(stones.map(([, stone]) => of(stone)?.partition ?? null));
+  const positions = (of: (stone: (typeof stones)[0][1]) => Position | null) =>
+    int8Array(stones.map(([, stone]) => of(stone)?.position ?? null));
+  await client.query(
+    `INSERT INTO tombstones (sample_id, request_id, partition, position,
+       declared_partition, declared_position, first_partition, first_position)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::int8[], $5::int[], $6::int8[],
+                          $7::int[], $8::int8[])
+     ON CONFLICT (sample_id) DO UPDATE SET declared_partition = excluded.declared_partition,
+       declared_position = excluded.declared_position`,
+    [
+      textArray(stones.map(([id]) => id)),
+      textArray(stones.map(([, stone]) => stone.requestId)),
+      partitions((stone) => stone.at),
+      positions((stone) => stone.at),
+      partitions((stone) => stone.declared),
+      positions((stone) => stone.declared),
+      partitions((stone) => stone.first),
+      positions((stone) => stone.first),
+    ],
+  );
+  const ids = textArray([...erasures.keys()]);
+  await client.query(
+    `INSERT INTO erasures (sample_id, partition, position)
+     SELECT * FROM unnest($1::text[], $2::int[], $3::int8[])
+     ON CONFLICT (sample_id) DO UPDATE SET partition = excluded.partition, position = excluded.position`,
+    [
+      ids,
+      int4Array([...erasures.values()].map((at) => at?.partition ?? null)),
+      int8Array([...erasures.values()].map((at) => at?.position ?? null)),
+    ],
+  );
+  await client.query('DELETE FROM dead_letters WHERE key = ANY($1::text[]) AND NOT stopping', [ids]);
+}
+
+async function writeRequests(client: Queryable, { requests }: Changes): Promise<void> {
+  for (const { request, kind, target, at, removed } of requests) {
+    await client.query(
+      `INSERT INTO deletions (request_id, kind, target, reason, requested_at, partition, position,
+                              removed)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+      [
+        request.requestId,
+        kind,
+        target,
+        request.reason ?? null,
+        request.requestedAt ?? null,
+        at.partition,
+        at.position,
+        removed,
+      ],
+    );
+  }
+}
+
+async function writeLetters(client: Queryable, { letters }: Changes): Promise<void> {
+  for (const { at, key, value, headers, time, code, reason } of letters) {
+    await client.query(
+      `INSERT INTO dead_letters (partition, position, key, value, headers, record_time, code, reason)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (partition, position) DO NOTHING`,
+      [at.partition, at.position, key, value, JSON.stringify(headers), time, code, reason],
+    );
+  }
+}

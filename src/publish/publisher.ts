@@ -1,0 +1,50 @@
+import type { EventLog } from '../log/event-log.js';
+import { int8Array } from '../store/arrays.js';
+import { type Database, transaction } from '../store/database.js';
+
+export type PublishOptions = {
+  readonly database: Database;
+  readonly log: EventLog;
+  readonly topic: string;
+  /** Told each point passed; tests end the process there. */
+  readonly reached?: (point: string) => void;
+};
+
+type OutboxRow = { id: bigint; kind: 'published' | 'retired'; version: number; key: string; value: Buffer };
+
+const BATCH = 100;
+
+/**
+ * Sends what the outbox holds to the model-versions topic, in order, at least once (a crash between
+ * sending and marking sends again; subscribers tell by the event's id). Returns versions published.
+ */
+export async function publishPending(options: PublishOptions): Promise<number[]> {
+  const { database, log, topic, reached = () => {} } = options;
+  const versions: number[] = [];
+  for (;;) {
+    const { rows } = await database.pool.query<OutboxRow>(
+      `SELECT id, kind, version, key, value FROM outbox WHERE published_at IS NULL
+       ORDER BY id LIMIT ${BATCH}`,
+    );
+    if (rows.length === 0) return versions;
+    reached('publish.before-append');
+    await log.append(topic, rows.map(({ key, value }) => ({ key, value, headers: HEADERS })));
+    reached('publish.after-append');
+    const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
+    await transaction(database.pool, async (client) => {
+      await client.query('UPDATE outbox SET published_at = now() WHERE id = ANY($1::int8[])', [
+        int8Array(rows.map(({ id }) => id)),
+      ]);
+      await client.query('UPDATE versions SET published_at = now() WHERE version = ANY($1)', [
+        published,
+      ]);
+      await client.query(`SELECT pg_notify('legonet_published', '')`);
+      reached('publish.before-commit');
+    });
+    reached('publish.after-commit');
+    versions.push(...published);
+  }
+}
+
+/** CloudEvents in Kafka's structured mode. */
+const HEADERS = { 'content-type': 'application/cloudevents+json; charset=UTF-8' };

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { LegonetError } from './errors.js';
+
+const milliseconds = z.coerce.number().int().min(0).max(86_400_000);
+
+const schema = z.object({
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database')
+    .optional(),
+  KAFKA_TOPIC_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]*$/, 'expected letters, digits, ". _ -"')
+    .default('legonet.'),
+  LEGONET_DATA_DIR: z.string().min(1).default('.legonet'),
+  LEGONET_MODEL: z.string().min(1).optional(),
+  LEGONET_BUILD_DELAY_MS: milliseconds.default(1000),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
+
+/** Settings that may hold a secret: each is also read from the file that NAME_FILE names. */
+const SECRETS = ['DATABASE_URL'];
+
+export type Settings = {
+  /** Undefined: the embedded server in the data directory. */
+  readonly databaseUrl: string | undefined;
+  readonly topics: { readonly sampleEvents: string; readonly modelVersions: string };
+  readonly dataDir: string;
+  /** Path of MODEL.json, to be put in force by `start` if none is. */
+  readonly model: string | undefined;
+  readonly buildDelayMs: number;
+  readonly logLevel: string;
+};
+
+/** Reads settings from the environment. Throws `invalid_setting` naming it and what was expected. */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const values: NodeJS.ProcessEnv = { ...environment };
+  for (const name of SECRETS) {
+    const file = environment[`${name}_FILE`];
+    if (file) values[name] = readSecret(name, file);
+  }
+  // An empty variable is an unset one, as `NAME= command` means to most people.
+  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''));
+  const result = schema.safeParse(given);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw new LegonetError('invalid_setting', `${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const prefix = result.data.KAFKA_TOPIC_PREFIX;
+  return {
+    databaseUrl: result.data.DATABASE_URL,
+    topics: { sampleEvents: `${prefix}sample-events`, modelVersions: `${prefix}model-versions` },
+    dataDir: resolve(result.data.LEGONET_DATA_DIR),
+    model: result.data.LEGONET_MODEL,
+    buildDelayMs: result.data.LEGONET_BUILD_DELAY_MS,
+    logLevel: result.data.LOG_LEVEL,
+  };
+}
+
+function readSecret(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new LegonetError(
+      'invalid_setting',
+      `${name}_FILE: cannot read ${file}`,
+      'terminal',
+      { cause },
+    );
+  }
+}

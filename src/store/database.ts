@@ -1,0 +1,101 @@
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import { LegonetError } from '../errors.js';
+
+/** Anything that runs a query: the pool, or the one connection of a transaction. */
+export type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>;
+
+/** A pool of connections to one database. */
+export type Database = {
+  readonly url: string;
+  readonly pool: pg.Pool;
+  readonly orm: NodePgDatabase;
+  close(): Promise<void>;
+};
+
+/**
+ * int8 columns are positions and times: bigint, never a rounded number. Binary results are used where
+ * much data is read; a bytea is copied, since the driver reuses the buffer that it arrived in.
+ */
+const types = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    const binary = format === 'binary';
+    if (oid === pg.types.builtins.INT8) {
+      return binary ? (value: Buffer) => value.readBigInt64BE() : BigInt;
+    }
+    if (binary && oid === pg.types.builtins.BYTEA) return (value: Buffer) => Buffer.from(value);
+    return pg.types.getTypeParser(oid, format as 'text');
+  }) as typeof pg.types.getTypeParser,
+};
+
+export function openDatabase(url: string, connections = 8): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    types,
+    application_name: 'legonet',
+    allowExitOnIdle: true,
+  });
+  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => {});
+  return { url, pool, orm: drizzle(pool), close: () => pool.end() };
+}
+
+/** A prepared query with binary results: no hex and no decimal parsing where much data is read. */
+export function queryBinary<Row extends pg.QueryResultRow>(
+  client: Queryable,
+  name: string,
+  text: string,
+  values: unknown[],
+): Promise<pg.QueryResult<Row>> {
+  return client.query<Row>({ name, text, values, binary: true } as pg.QueryConfig);
+}
+
+/** A single connection outside any pool, for LISTEN, advisory locks and worker threads. */
+export async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, types, application_name: 'legonet' });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+/** Runs `work` in one transaction; any error rolls it back and is thrown on. */
+export async function transaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  mode = 'ISOLATION LEVEL READ COMMITTED',
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query(`BEGIN ${mode}`);
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((failure: Error) => {
+      broken = failure;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** SQLSTATE of an error from Postgres, or undefined. */
+export function sqlState(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/**
+ * Whether trying again can help: connection trouble, serialisation failures, deadlocks, shutdown.
+ * Terminal errors of ours and errors of logic are not retried.
+ */
+export function isRetryable(error: unknown): boolean {
+  if (error instanceof LegonetError) return error.retry === 'retryable';
+  const state = sqlState(error);
+  if (state !== undefined) return /^(08|40|53|57|58)/.test(state) || state === '55P03';
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^E(CONN|PIPE|TIMEDOUT|HOST)/.test(code) || /[Cc]onnection/.test(String(error));
+}

@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from './database.js';
+
+/** Roles of which one process at a time does the work; others stand by. */
+export type Role = 'project' | 'build' | 'publish';
+
+const KEYS: Record<Role, number> = { project: 1, build: 2, publish: 3 };
+/** Namespace of our advisory locks, apart from other users of the database. */
+const SPACE = 0x1e60;
+const RETRY_MS = 500;
+
+/** A held role. `lost` aborts when the connection that holds it breaks. */
+export type Leadership = { readonly lost: AbortSignal; release(): Promise<void> };
+
+/** The role if nobody has it, else null. It is given back by release, or by the death of the process. */
+export async function tryLead(url: string, role: Role): Promise<Leadership | null> {
+  const client = await connect(url);
+  const { rows } = await client.query<{ got: boolean }>(
+    'SELECT pg_try_advisory_lock($1, $2) AS got',
+    [SPACE, KEYS[role]],
+  );
+  if (!rows[0]?.got) {
+    await client.end();
+    return null;
+  }
+  const lost = new AbortController();
+  client.on('end', () => lost.abort());
+  client.on('error', () => lost.abort());
+  return { lost: lost.signal, release: () => client.end() };
+}
+
+/** Waits until the role is ours; null if the signal aborts first. */
+export async function lead(
+  url: string,
+  role: Role,
+  signal: AbortSignal,
+): Promise<Leadership | null> {
+  while (!signal.aborted) {
+    const leadership = await tryLead(url, role);
+    if (leadership) return leadership;
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
+  }
+  return null;
+}

@@ -1,0 +1,84 @@
+import { LegonetError } from '../errors.js';
+import { littleEndian } from '../model/bytes.js';
+import { type ModelConfiguration, parseConfiguration } from '../model/configuration.js';
+import { createModel, type Matrix, type Model, type ModelFiles } from '../model/model.js';
+import { type Database, type Queryable, transaction } from './database.js';
+
+type ModelRow = {
+  configuration: unknown;
+  digest: string;
+  keys: Buffer | null;
+  projection: Buffer | null;
+};
+
+/** The model in force, or null before `init`. */
+export async function loadModel(client: Queryable): Promise<Model | null> {
+  const { rows } = await client.query<ModelRow>(
+    'SELECT configuration, digest, keys, projection FROM model',
+  );
+  const [row] = rows;
+  if (!row) return null;
+  const configuration = parseConfiguration(row.configuration);
+  const model = createModel(configuration, storedFiles(configuration, row));
+  if (model.digest === row.digest) return model;
+  throw new LegonetError('model_corrupt', 'stored configuration and digest differ', 'stop');
+}
+
+/** As `loadModel`, but throws `no_model` when there is none. */
+export async function requireModel(client: Queryable): Promise<Model> {
+  const model = await loadModel(client);
+  if (model) return model;
+  throw new LegonetError('no_model', 'no model yet: create one with `legonet init MODEL.json`');
+}
+
+/**
+ * Puts a model in force. The same configuration again changes nothing (returns false); another one
+ * throws `model_exists`.
+ */
+export async function saveModel(
+  database: Database,
+  model: Model,
+  files: ModelFiles,
+): Promise<boolean> {
+  return transaction(database.pool, async (client) => {
+    const { configuration, digest, keys } = model;
+    const inserted = await client.query(
+      `INSERT INTO model (name, configuration, digest, keys, projection)
+       VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+      [
+        configuration.name,
+        JSON.stringify(configuration),
+        digest,
+        files.keys ? new Uint8Array(keys.values.buffer) : null,
+        files.projection ? littleEndian(Float64Array.from(files.projection.values)) : null,
+      ],
+    );
+    if (inserted.rowCount === 1) {
+      await client.query(
+        'INSERT INTO adapters (adapter) SELECT generate_series(0, $1::int - 1)',
+        [configuration.adapters],
+      );
+      return true;
+    }
+    const { rows } = await client.query<{ digest: string }>('SELECT digest FROM model');
+    if (rows[0]?.digest === digest) return false;
+    throw new LegonetError(
+      'model_exists',
+      `another configuration is in force (digest ${rows[0]?.digest}): use another database or data directory`,
+    );
+  });
+}
+
+function storedFiles(configuration: ModelConfiguration, row: ModelRow): ModelFiles {
+  const { encoder, adapters } = configuration;
+  const columns = encoder.dimension;
+  const floats = row.projection && littleEndian(Uint8Array.from(row.projection), 8);
+  const values = floats && new Float64Array(floats.buffer);
+  const projection: Matrix | null = values && { rows: values.length / columns, columns, values };
+  const keys: Matrix | null = row.keys && {
+    rows: adapters,
+    columns: row.keys.length / adapters,
+    values: Int8Array.from(row.keys),
+  };
+  return { ...(keys && { keys }), ...(projection && { projection }) };
+}
