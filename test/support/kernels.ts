@@ -1,0 +1,5 @@
+import { plainKernel } from '#src/kernel/plain.js';
+import type { Kernel } from '#src/model/kernel.js';
+
+/** Every implementation of the exact arithmetic: what a test says of one must hold for all. */
+export const kernels: readonly Kernel[] = [plainKernel];
