@@ -108,7 +108,7 @@ CREATE TABLE dirty_adapters (
 
 -- Content taken away and not yet out of the model: which versions must be retired.
 CREATE TABLE removals (
-  partition         int NOT NULL,
+  partition         int NOT NULL,      -- of the record that took it away
   position          bigint NOT NULL,
   content_partition int NOT NULL,
   content_position  bigint NOT NULL
@@ -190,20 +190,23 @@ CREATE TABLE dead_letters (
   record_time bigint NOT NULL,
   code        text NOT NULL,
   reason      text NOT NULL,
+  digest      text,                    -- of content in conflict: one letter to a sample and content
   -- An unreadable deletion stops its partition until an operator skips it.
   stopping    boolean NOT NULL DEFAULT false,
   skipped_at  timestamptz,
   redriven_at timestamptz,
-  created_at  timestamptz NOT NULL DEFAULT now(),
-  UNIQUE (partition, position)
+  created_at  timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX dead_letters_by_key ON dead_letters (key);
+CREATE UNIQUE INDEX dead_letters_by_position ON dead_letters (partition, position)
+  WHERE digest IS NULL;
+CREATE UNIQUE INDEX dead_letters_by_key ON dead_letters (key, digest);
 
 -- Payloads still to be erased from the event log.
 CREATE TABLE erasures (
   sample_id text COLLATE "C" PRIMARY KEY,
-  partition int,                       -- of the deletion's own record, if the log holds one
-  position  bigint,
+  request_id text COLLATE "C" NOT NULL,
+  partition  int,                      -- of the deletion's own record, if the log holds one
+  position   bigint,
   since     timestamptz NOT NULL DEFAULT now()
 );
 

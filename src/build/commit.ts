@@ -105,14 +105,13 @@ async function retire(client: Queryable, { version, plan }: NewVersion): Promise
     `WITH applied AS (
        DELETE FROM removals
        WHERE position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
-       RETURNING content_partition, content_position
-     ), earliest AS (
-       SELECT content_partition, min(content_position) AS position FROM applied GROUP BY 1
+       RETURNING *
      )
      UPDATE versions v SET retired_at = now(), retired_by = $1
      WHERE v.version < $1 AND v.retired_at IS NULL AND EXISTS
-       (SELECT FROM earliest e
-        WHERE e.position < coalesce((v.cut ->> e.content_partition::text)::bigint, 0))
+       (SELECT FROM applied a
+        WHERE a.content_position < coalesce((v.cut ->> a.content_partition::text)::bigint, 0)
+          AND a.position >= coalesce((v.cut ->> a.partition::text)::bigint, 0))
      RETURNING v.version`,
     [version, JSON.stringify(cutJson(plan.cut))],
   );

@@ -9,6 +9,7 @@ import {
   type Erasure,
   type EventLog,
   type NewRecord,
+  REQUEST_HEADER,
 } from './event-log.js';
 
 const PARTITION = 0;
@@ -45,7 +46,8 @@ export class EmbeddedLog implements EventLog {
       [
         topic,
         records.length,
-        textArray(records.map((record) => record.key)),
+        // Postgres text holds any character but NUL; a key with one is not a sample's.
+        textArray(records.map(({ key }) => key?.replaceAll('\0', '\uFFFD') ?? null)),
         byteaArray(records.map((record) => record.value)),
         textArray(records.map(({ headers }) => (headers ? JSON.stringify(headers) : null))),
       ],
@@ -109,11 +111,18 @@ export class EmbeddedLog implements EventLog {
   }
 
   async erase(topic: string, erasures: readonly Erasure[]): Promise<void> {
-    const undeclared = erasures.filter(({ deletion }) => deletion === null);
+    const keys = textArray(erasures.map(({ key }) => key));
+    const { rows } = await this.#database.pool.query<{ key: string }>(
+      'SELECT DISTINCT key FROM log_records WHERE topic = $1 AND key = ANY($2::text[]) AND value IS NULL',
+      [topic, keys],
+    );
+    const reminded = new Set(rows.map((row) => row.key));
     // The deletion first: were it the last thing done, a crash could leave neither payload nor deletion.
     await this.append(
       topic,
-      undeclared.map(({ key }) => ({ key, value: null })),
+      erasures
+        .filter(({ key, deletion }) => deletion === null && !reminded.has(key))
+        .map(({ key, requestId }) => ({ key, value: null, headers: { [REQUEST_HEADER]: requestId } })),
     );
     await this.#database.pool.query(
       `DELETE FROM log_records r USING unnest($2::text[], $3::int8[]) AS e(key, keep)
@@ -121,7 +130,7 @@ export class EmbeddedLog implements EventLog {
          AND r.position IS DISTINCT FROM e.keep`,
       [
         topic,
-        textArray(erasures.map(({ key }) => key)),
+        keys,
         int8Array(erasures.map(({ deletion }) => deletion?.position ?? null)),
       ],
     );

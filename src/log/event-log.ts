@@ -23,9 +23,14 @@ export type Consumption = {
   readonly maxBytes?: number;
 };
 
+/** On a deletion record that the log itself wrote: the request that it reminds of. */
+export const REQUEST_HEADER = 'legonet_request_id';
+
 /** A payload to erase: every record of `key` but its deletion, which is written if there is none. */
 export type Erasure = {
   readonly key: string;
+  /** The request that it meets, for the deletion record. */
+  readonly requestId: string;
   readonly deletion: { readonly partition: number; readonly position: bigint } | null;
 };
 

@@ -45,8 +45,10 @@ export type RequestRow = {
   readonly removed: number;
 };
 
+/** A record that could not be applied. `digest` is set for content in conflict with what stands. */
 export type Letter = {
   readonly at: Position;
+  readonly digest: string | null;
   readonly key: string | null;
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, string>>;
@@ -55,21 +57,26 @@ export type Letter = {
   readonly reason: string;
 };
 
+/** A subject's erasure: of all content that names it, up to an event time. */
+export type SubjectErasure = { readonly until: bigint; readonly requestId: string };
+
 /** Everything that a batch of records changes. */
 export type Changes = {
   readonly samples: readonly SampleChange[];
   readonly tombstones: ReadonlyMap<string, Tombstone>;
-  /** Subject to event time and request, for the erasures that grew. */
-  readonly subjectErasures: ReadonlyMap<string, { until: bigint; requestId: string }>;
+  /** The erasures that grew, by subject. */
+  readonly subjectErasures: ReadonlyMap<string, SubjectErasure>;
   readonly requests: readonly RequestRow[];
+  /** Conflicts that are none any more, to be taken back before `letters` are written. */
+  readonly withdrawn: readonly Pick<Letter, 'key' | 'digest'>[];
   readonly letters: readonly Letter[];
-  /** Samples whose payload the log must forget; the deletion's own record if it has one. */
-  readonly erasures: ReadonlyMap<string, Position | null>;
+  /** Samples whose payload the log must forget. */
+  readonly erasures: ReadonlyMap<string, Tombstone>;
 };
 
 /** What the database knows of the samples and subjects that a batch names. */
 export type Known = {
   readonly samples: ReadonlyMap<string, StoredSample>;
   readonly tombstones: ReadonlyMap<string, Tombstone>;
-  readonly erasedUntil: ReadonlyMap<string, bigint>;
+  readonly subjectErasures: ReadonlyMap<string, SubjectErasure>;
 };

@@ -1,7 +1,7 @@
-import type { Version } from '../events/retention.js';
+import type { Version } from '../events/version.js';
 import { textArray } from '../store/arrays.js';
 import { type Queryable, queryBinary } from '../store/database.js';
-import type { Known, Position, StoredSample, Tombstone } from './changes.js';
+import type { Known, Position, StoredSample, SubjectErasure, Tombstone } from './changes.js';
 
 /** What a batch names: samples, subjects named by content, subjects to be erased. */
 export type Named = {
@@ -45,7 +45,7 @@ export async function load(client: Queryable, named: Named): Promise<Known> {
   return {
     samples: await loadSamples(client, list),
     tombstones: await loadTombstones(client, list),
-    erasedUntil: await loadErasures(client, [...named.subjects, ...named.erased]),
+    subjectErasures: await loadErasures(client, [...named.subjects, ...named.erased]),
   };
 }
 
@@ -123,13 +123,26 @@ async function loadTombstones(client: Queryable, ids: Buffer): Promise<Map<strin
   );
 }
 
-async function loadErasures(client: Queryable, subjects: string[]): Promise<Map<string, bigint>> {
+async function loadErasures(
+  client: Queryable,
+  subjects: string[],
+): Promise<Map<string, SubjectErasure>> {
   if (subjects.length === 0) return new Map();
-  const { rows } = await client.query<{ subject_id: string; erased_until: bigint }>(
-    'SELECT subject_id, erased_until FROM subject_erasures WHERE subject_id = ANY($1::text[])',
+  const { rows } = await client.query<{
+    subject_id: string;
+    erased_until: bigint;
+    request_id: string;
+  }>(
+    `SELECT subject_id, erased_until, request_id FROM subject_erasures
+     WHERE subject_id = ANY($1::text[])`,
     [textArray(subjects)],
   );
-  return new Map(rows.map((row) => [row.subject_id, row.erased_until]));
+  return new Map(
+    rows.map((row) => [
+      row.subject_id,
+      { until: row.erased_until, requestId: row.request_id },
+    ]),
+  );
 }
 
 function position(partition: number | null, at: bigint | null): Position | null {

@@ -3,7 +3,7 @@ import type { Shape } from '../model/statistics.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
 import { lockAdapters, type RemovedMember, subtractRemoved } from '../store/statistics.js';
-import type { Changes, Position, SampleChange, StoredSample } from './changes.js';
+import type { Changes, Letter, Position, SampleChange, StoredSample } from './changes.js';
 import { insertMemberships, insertSamples } from './write-samples.js';
 
 /** What subtracting a removed sample from the kept statistics needs. */
@@ -16,9 +16,13 @@ export async function write(
   changes: Changes,
   last: Position,
 ): Promise<void> {
-  const { samples } = changes;
+  // What only repeats something known has left its row as it was.
+  const samples = changes.samples.filter(({ before, after }) => before !== after);
   const moved = samples.filter(({ before, after }) => !samePlace(before, after));
-  const removed = moved.flatMap(({ before }) => (before ? [before] : []));
+  const removed = moved.flatMap(({ sampleId, before, after }) => {
+    const by = after?.at ?? changes.tombstones.get(sampleId)?.at;
+    return before && by ? [{ ...before, by }] : [];
+  });
   const added = moved.flatMap(({ after }) => (after ? [after] : []));
   if (removed.length > 0) await remove(client, arithmetic, removed, last);
   await deleteSamples(client, samples);
@@ -27,6 +31,7 @@ export async function write(
   await markDirty(client, added, last, false);
   await writeSubjects(client, samples);
   await writeTombstones(client, changes);
+  await writeErasures(client, changes);
   await writeRequests(client, changes);
   await writeLetters(client, changes);
 }
@@ -37,7 +42,7 @@ const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
 async function remove(
   client: Queryable,
   { kernel, shape }: Arithmetic,
-  removed: readonly StoredSample[],
+  removed: readonly (StoredSample & { readonly by: Position })[],
   last: Position,
 ): Promise<void> {
   const members: RemovedMember[] = removed.flatMap(({ at, label, encoding, adapters }) =>
@@ -57,10 +62,10 @@ async function remove(
   );
   await client.query(
     `INSERT INTO removals (partition, position, content_partition, content_position)
-     SELECT $1, $2, * FROM unnest($3::int[], $4::int8[])`,
+     SELECT * FROM unnest($1::int[], $2::int8[], $3::int[], $4::int8[])`,
     [
-      last.partition,
-      last.position,
+      int4Array(removed.map(({ by }) => by.partition)),
+      int8Array(removed.map(({ by }) => by.position)),
       int4Array(removed.map(({ at }) => at.partition)),
       int8Array(removed.map(({ at }) => at.position)),
     ],
@@ -117,7 +122,7 @@ async function writeSubjects(client: Queryable, samples: readonly SampleChange[]
 }
 
 async function writeTombstones(client: Queryable, changes: Changes): Promise<void> {
-  const { tombstones, erasures, subjectErasures } = changes;
+  const { tombstones, subjectErasures } = changes;
   for (const [subject, { until, requestId }] of subjectErasures) {
     await client.query(
       `INSERT INTO subject_erasures (subject_id, erased_until, request_id) VALUES ($1, $2, $3)
@@ -126,7 +131,7 @@ async function writeTombstones(client: Queryable, changes: Changes): Promise<voi
       [subject, until, requestId],
     );
   }
-  if (erasures.size === 0) return;
+  if (tombstones.size === 0) return;
   const stones = [...tombstones];
   const partitions = (of: (stone: (typeof stones)[0][1]) => Position | null) =>
     int4Array(stones.map(([, stone]) => of(stone)?.partition ?? null));
@@ -150,18 +155,30 @@ async function writeTombstones(client: Queryable, changes: Changes): Promise<voi
       positions((stone) => stone.first),
     ],
   );
+}
+
+/** Payloads that the log must forget, and what the dead letters hold of the same samples. */
+async function writeErasures(client: Queryable, { erasures }: Changes): Promise<void> {
+  if (erasures.size === 0) return;
   const ids = textArray([...erasures.keys()]);
   await client.query(
-    `INSERT INTO erasures (sample_id, partition, position)
-     SELECT * FROM unnest($1::text[], $2::int[], $3::int8[])
+    `INSERT INTO erasures (sample_id, request_id, partition, position)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::int8[])
      ON CONFLICT (sample_id) DO UPDATE SET partition = excluded.partition, position = excluded.position`,
     [
       ids,
-      int4Array([...erasures.values()].map((at) => at?.partition ?? null)),
-      int8Array([...erasures.values()].map((at) => at?.position ?? null)),
+      textArray([...erasures.values()].map(({ requestId }) => requestId)),
+      int4Array([...erasures.values()].map(({ declared }) => declared?.partition ?? null)),
+      int8Array([...erasures.values()].map(({ declared }) => declared?.position ?? null)),
     ],
   );
-  await client.query('DELETE FROM dead_letters WHERE key = ANY($1::text[]) AND NOT stopping', [ids]);
+  await client.query('DELETE FROM dead_letters WHERE key = ANY($1::text[]) AND digest IS NOT NULL', [
+    ids,
+  ]);
+  await client.query(
+    `UPDATE dead_letters SET value = NULL, headers = '{}' WHERE key = ANY($1::text[])`,
+    [ids],
+  );
 }
 
 async function writeRequests(client: Queryable, { requests }: Changes): Promise<void> {
@@ -184,12 +201,43 @@ async function writeRequests(client: Queryable, { requests }: Changes): Promise<
   }
 }
 
-async function writeLetters(client: Queryable, { letters }: Changes): Promise<void> {
-  for (const { at, key, value, headers, time, code, reason } of letters) {
+async function writeLetters(client: Queryable, { withdrawn, letters }: Changes): Promise<void> {
+  if (withdrawn.length > 0) {
     await client.query(
-      `INSERT INTO dead_letters (partition, position, key, value, headers, record_time, code, reason)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (partition, position) DO NOTHING`,
-      [at.partition, at.position, key, value, JSON.stringify(headers), time, code, reason],
+      `DELETE FROM dead_letters d USING unnest($1::text[], $2::text[]) AS w(key, digest)
+       WHERE d.key = w.key AND d.digest = w.digest`,
+      [
+        textArray(withdrawn.map(({ key }) => key)),
+        textArray(withdrawn.map(({ digest }) => digest)),
+      ],
     );
   }
+  for (const letter of letters) await writeLetter(client, letter, false);
+}
+
+/** One dead letter. Postgres text holds any character but NUL. */
+export async function writeLetter(
+  client: Queryable,
+  { at, key, value, headers, time, code, reason, digest }: Letter,
+  stopping: boolean,
+): Promise<void> {
+  await client.query(
+    `INSERT INTO dead_letters (partition, position, key, value, headers, record_time, code, reason,
+                               digest, stopping)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     ON CONFLICT ${digest === null ? '(partition, position) WHERE digest IS NULL' : '(key, digest)'}
+     DO UPDATE SET redriven_at = NULL`,
+    [
+      at.partition,
+      at.position,
+      key?.replaceAll('\0', '\uFFFD') ?? null,
+      value,
+      JSON.stringify(headers),
+      time,
+      code,
+      reason,
+      digest,
+      stopping,
+    ],
+  );
 }

@@ -1,0 +1,142 @@
+import { LegonetError } from '../errors.js';
+import type { LogRecord } from '../events/record.js';
+import type { Kernel } from '../model/kernel.js';
+import type { Model } from '../model/model.js';
+import { type Database, type Queryable, sqlState, transaction } from '../store/database.js';
+import { fold, type Item } from './fold.js';
+import { letterOf } from './letters.js';
+import { load } from './load.js';
+import { namedBy, type Prepared } from './prepare.js';
+import { write, writeLetter } from './write.js';
+
+export type ApplyOptions = {
+  readonly database: Database;
+  readonly model: Model;
+  readonly kernel: Kernel;
+  /** Told each point passed; tests end the process there. */
+  readonly reached?: (point: string) => void;
+};
+
+/** Where a partition's projection stands, as its one consumer believes. */
+export type Place = { readonly partition: number; readonly next: bigint };
+
+/**
+ * Applies items in order, each piece with its offset in one transaction. Returns the next position.
+ * Throws `offset_moved` (retryable) if somebody else has projected this partition, and
+ * `partition_stopped` (stop) after everything before a deletion that cannot be applied.
+ */
+export async function apply(
+  options: ApplyOptions,
+  { partition, next }: Place,
+  { items, stopping }: Prepared,
+): Promise<bigint> {
+  let position = await applyItems(options, { partition, next }, items);
+  if (!stopping) return position;
+  const { record, code, reason } = stopping;
+  await stopAt(options, { partition, next: position }, record, code, reason);
+  position = record.position + 1n;
+  return position;
+}
+
+async function applyItems(
+  options: ApplyOptions,
+  place: Place,
+  items: readonly Item[],
+): Promise<bigint> {
+  const last = items.at(-1);
+  if (!last) return place.next;
+  try {
+    await applyAtOnce(options, place, items, last.record);
+    return last.record.position + 1n;
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    if (items.length === 1) return applyUnstorable(options, place, last, error);
+    // One record that the database cannot take must not hold up the others: halve until it is found.
+    const half = items.length >> 1;
+    const next = await applyItems(options, place, items.slice(0, half));
+    return applyItems(options, { ...place, next }, items.slice(half));
+  }
+}
+
+async function applyAtOnce(
+  { database, model, kernel, reached = () => {} }: ApplyOptions,
+  place: Place,
+  items: readonly Item[],
+  last: LogRecord,
+): Promise<void> {
+  reached('project.before-transaction');
+  await transaction(database.pool, async (client) => {
+    await advance(client, place, last.position + 1n);
+    const known = await load(client, namedBy(items));
+    const changes = fold(known, items, model.configuration.classes);
+    reached('project.folded');
+    await write(client, { kernel, shape: model.shape }, changes, last);
+    await client.query(`SELECT pg_notify('legonet_projected', '')`);
+    reached('project.before-commit');
+  });
+  reached('project.after-commit');
+}
+
+/** Moves the stored offset on, holding its row: a consumer that has lost the partition is found out. */
+async function advance(client: Queryable, { partition, next }: Place, to: bigint): Promise<void> {
+  await client.query('INSERT INTO offsets VALUES ($1, 0) ON CONFLICT DO NOTHING', [partition]);
+  const { rows } = await client.query<{ position: bigint }>(
+    'SELECT position FROM offsets WHERE partition = $1 FOR UPDATE',
+    [partition],
+  );
+  if (rows[0]?.position !== next) {
+    throw new LegonetError(
+      'offset_moved',
+      `partition ${partition} stands at ${rows[0]?.position}, not ${next}: it is projected elsewhere`,
+      'retryable',
+    );
+  }
+  await client.query('UPDATE offsets SET position = $2 WHERE partition = $1', [partition, to]);
+}
+
+async function applyUnstorable(
+  options: ApplyOptions,
+  place: Place,
+  item: Item,
+  error: unknown,
+): Promise<bigint> {
+  const { record } = item;
+  const reason = `the database cannot store it (SQLSTATE ${sqlState(error)})`;
+  if (item.kind === 'deletion') await stopAt(options, place, record, 'not_storable', reason);
+  else {
+    await transaction(options.database.pool, async (client) => {
+      await advance(client, place, record.position + 1n);
+      await writeLetter(client, letterOf(record, 'not_storable', reason), false);
+    });
+  }
+  return record.position + 1n;
+}
+
+/** Goes past a deletion that cannot be applied only if an operator has said so. */
+async function stopAt(
+  { database }: ApplyOptions,
+  place: Place,
+  record: LogRecord,
+  code: string,
+  reason: string,
+): Promise<void> {
+  const skipped = await transaction(database.pool, async (client) => {
+    const { rowCount } = await client.query(
+      `SELECT FROM dead_letters WHERE partition = $1 AND position = $2 AND skipped_at IS NOT NULL`,
+      [record.partition, record.position],
+    );
+    if (rowCount) await advance(client, place, record.position + 1n);
+    else await writeLetter(client, letterOf(record, code, reason), true);
+    return Boolean(rowCount);
+  });
+  if (skipped) return;
+  throw new LegonetError(
+    'partition_stopped',
+    `partition ${record.partition} stops at position ${record.position}: a deletion that cannot be applied ` +
+      `(${code}: ${reason}). See \`legonet dead-letters\``,
+    'stop',
+  );
+}
+
+/** Data exceptions and violated constraints: the record's fault, not the server's. */
+const isDataError = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '');

@@ -1,0 +1,66 @@
+import type { LogRecord } from '../events/record.js';
+import type { Model } from '../model/model.js';
+import type { Named } from './load.js';
+import type { Item } from './fold.js';
+import { type Interpreted, interpret } from './interpret.js';
+
+/** Nearest adapters of `encodings` int8 [count, dimension]: ids [count, activated]. */
+export type Activate = (encodings: Int8Array, count: number) => Promise<Int32Array>;
+
+/** Records up to the first that stops its partition. */
+export type Prepared = {
+  readonly items: readonly Item[];
+  readonly stopping: Extract<Interpreted, { kind: 'stopping' }> | null;
+};
+
+/** All of a batch's work that needs no database: reading, checking, quantising, activating. */
+export async function prepare(
+  model: Model,
+  activate: Activate,
+  records: readonly LogRecord[],
+): Promise<Prepared> {
+  const read: Exclude<Interpreted, { kind: 'stopping' }>[] = [];
+  let stopping: Prepared['stopping'] = null;
+  for (const record of records) {
+    const item = interpret(model, record);
+    if (item.kind === 'stopping') {
+      stopping = item;
+      break;
+    }
+    read.push(item);
+  }
+  const contents = read.flatMap((item) => (item.kind === 'content' ? [item.content.encoding] : []));
+  const { dimension } = model.shape;
+  const encodings = new Int8Array(contents.length * dimension);
+  contents.forEach((encoding, i) => {
+    encodings.set(encoding, i * dimension);
+  });
+  const { activated } = model.configuration;
+  const active = contents.length > 0 ? await activate(encodings, contents.length) : new Int32Array();
+  let next = 0;
+  const items = read.map((item): Item => {
+    if (item.kind !== 'content') return item;
+    const from = next++ * activated;
+    return { ...item, adapters: Array.from(active.subarray(from, from + activated)) };
+  });
+  return { items, stopping };
+}
+
+/** The samples and subjects whose state decides what the items do. */
+export function namedBy(items: readonly Item[]): Named {
+  const samples = new Set<string>();
+  const subjects = new Set<string>();
+  const erased = new Set<string>();
+  for (const item of items) {
+    if (item.kind === 'rejected') {
+      // A rejected record under a deleted sample's key is not kept raw.
+      if (item.record.key !== null) samples.add(item.record.key);
+    } else if (item.event.kind === 'erased') {
+      erased.add(item.event.subjectId);
+    } else {
+      samples.add(item.event.sampleId);
+      if ('subjectId' in item.event && item.event.subjectId) subjects.add(item.event.subjectId);
+    }
+  }
+  return { samples, subjects, erased };
+}

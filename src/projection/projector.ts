@@ -1,0 +1,53 @@
+import type { Batch, EventLog } from '../log/event-log.js';
+import { apply, type ApplyOptions } from './apply.js';
+import { eraseFromLog } from './erase.js';
+import { type Activate, prepare } from './prepare.js';
+
+export type ProjectorOptions = ApplyOptions & {
+  readonly log: EventLog;
+  readonly topic: string;
+  readonly activate: Activate;
+  /** Told after each batch how many records it had. */
+  readonly onBatch?: (records: number) => void;
+};
+
+/**
+ * Projects the sample events into Postgres, exactly once, until the signal aborts. The next batch is
+ * prepared while this one is written. Throws what `apply` throws.
+ */
+export async function project(options: ProjectorOptions, signal: AbortSignal): Promise<void> {
+  const { database, log, topic, onBatch = () => {} } = options;
+  const failed = new AbortController();
+  const next = new Map<number, bigint>();
+  let applying: Promise<void> = eraseFromLog(options);
+  applying.catch(() => failed.abort());
+
+  const applyBatch = async ({ partition, records }: Batch, prepared: ReturnType<typeof prepare>) => {
+    const place = { partition, next: next.get(partition) ?? 0n };
+    next.set(partition, await apply(options, place, await prepared));
+    await eraseFromLog(options);
+    onBatch(records.length);
+  };
+
+  await log.consume(topic, {
+    signal: AbortSignal.any([signal, failed.signal]),
+    start: async (partition) => {
+      const { rows } = await database.pool.query<{ position: bigint }>(
+        'SELECT position FROM offsets WHERE partition = $1',
+        [partition],
+      );
+      const position = rows[0]?.position ?? 0n;
+      next.set(partition, position);
+      return position;
+    },
+    handle: async (batch) => {
+      const prepared = prepare(options.model, options.activate, batch.records);
+      prepared.catch(() => {});
+      await applying;
+      applying = applyBatch(batch, prepared);
+      applying.catch(() => failed.abort());
+      await prepared;
+    },
+  });
+  await applying;
+}

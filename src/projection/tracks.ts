@@ -1,0 +1,117 @@
+import type { LogRecord } from '../events/record.js';
+import { type SampleState, UNKNOWN_SAMPLE } from '../events/retention.js';
+import type {
+  Known,
+  Position,
+  RetainedState,
+  SampleChange,
+  StoredSample,
+  Tombstone,
+} from './changes.js';
+import type { Content } from './interpret.js';
+
+/** A sample on its way through a batch. */
+export type Track = {
+  readonly state: SampleState;
+  readonly sample: StoredSample | null;
+};
+
+type Placed = Content & { readonly adapters: readonly number[] };
+
+/** The samples that a batch touches: what they were before it, and what they are so far. */
+export class Tracks {
+  readonly #known: Known;
+  readonly #tracks = new Map<string, Track>();
+  readonly #stones = new Map<string, Tombstone>();
+  readonly #erasures = new Map<string, Tombstone>();
+  readonly #bySubject = new Map<string, Set<string>>();
+
+  constructor(known: Known) {
+    this.#known = known;
+    for (const [id, sample] of known.samples) this.#index(id, sample.state);
+  }
+
+  get(sampleId: string): Track {
+    return this.#tracks.get(sampleId) ?? this.#before(sampleId);
+  }
+
+  isDeleted(sampleId: string): boolean {
+    return this.get(sampleId).state.status === 'deleted';
+  }
+
+  /** Retained samples with content that named the subject. */
+  ofSubject(subjectId: string): readonly string[] {
+    return [...(this.#bySubject.get(subjectId) ?? [])].filter((id) => !this.isDeleted(id));
+  }
+
+  /** The sample in its new state; with `content`, the record's content is in force from here. */
+  update(sampleId: string, state: SampleState, record: LogRecord, content: Placed | null): void {
+    const { state: old, sample } = this.get(sampleId);
+    if (state.status !== 'retained' || (state === old && !content)) return;
+    const at = positionOf(record);
+    const placed = content
+      ? { at, label: content.label, encoding: content.encoding, adapters: content.adapters }
+      : null;
+    const ingestIsNew = old.status !== 'retained' || old.ingest !== state.ingest;
+    const ingestAt = state.ingest ? (ingestIsNew ? at : (sample?.ingestAt ?? at)) : null;
+    const base = sample ?? (placed && { ...placed, first: at });
+    if (!base) return;
+    this.#tracks.set(sampleId, { state, sample: { ...base, ...placed, state, ingestAt } });
+    this.#index(sampleId, state);
+  }
+
+  /** The sample gone for ever. `declares`: the record is a deletion under the sample's own key. */
+  remove(sampleId: string, requestId: string, record: LogRecord, declares: boolean): void {
+    const at = positionOf(record);
+    const { sample } = this.get(sampleId);
+    const stone = { at, declared: declares ? at : null, requestId, first: sample?.first ?? null };
+    this.#stones.set(sampleId, stone);
+    this.#tracks.set(sampleId, { state: { status: 'deleted' }, sample: null });
+    this.erase(sampleId);
+  }
+
+  /** The log holds a payload of a deleted sample. */
+  erase(sampleId: string): void {
+    const stone = this.#stone(sampleId);
+    if (stone) this.#erasures.set(sampleId, stone);
+  }
+
+  /** A deletion record under the key of a sample that is deleted already. */
+  declare(sampleId: string, record: LogRecord): void {
+    const stone = this.#stone(sampleId);
+    if (!stone || stone.declared || record.key !== sampleId) return;
+    this.#stones.set(sampleId, { ...stone, declared: positionOf(record) });
+    if (this.#erasures.has(sampleId)) this.erase(sampleId);
+  }
+
+  changes() {
+    const samples: SampleChange[] = [...this.#tracks].map(([sampleId, { sample }]) => ({
+      sampleId,
+      before: this.#known.samples.get(sampleId) ?? null,
+      after: sample,
+    }));
+    return { samples, tombstones: this.#stones, erasures: this.#erasures };
+  }
+
+  #before(sampleId: string): Track {
+    const sample = this.#known.samples.get(sampleId);
+    if (sample) return { state: sample.state, sample };
+    const deleted = this.#known.tombstones.has(sampleId);
+    return { state: deleted ? { status: 'deleted' } : UNKNOWN_SAMPLE, sample: null };
+  }
+
+  #stone(sampleId: string): Tombstone | undefined {
+    return this.#stones.get(sampleId) ?? this.#known.tombstones.get(sampleId);
+  }
+
+  #index(sampleId: string, { subjects }: RetainedState): void {
+    for (const subject of subjects.keys()) {
+      const samples = this.#bySubject.get(subject) ?? new Set<string>();
+      this.#bySubject.set(subject, samples.add(sampleId));
+    }
+  }
+}
+
+export function positionOf({ partition, position }: LogRecord): Position {
+  return { partition, position };
+}

@@ -1,0 +1,102 @@
+import { readPending } from '../build/plan.js';
+import type { EventLog } from '../log/event-log.js';
+import type { Settings } from '../settings.js';
+import type { Database } from '../store/database.js';
+import { Alarm, listen } from '../store/listen.js';
+import { canRecover, type Role, runRole } from './roles.js';
+import type { Service } from './service.js';
+
+const POLL_MS = 200;
+
+/**
+ * Projects all that the log holds now, builds, publishes. Does the work itself unless another process
+ * has the role; then it waits for that one. Throws on a failure that trying again cannot mend.
+ */
+export async function catchUp(service: Service, signal: AbortSignal): Promise<void> {
+  const eager = { ...service, settings: { ...service.settings, buildDelayMs: 0 } };
+  const goals = {
+    project: async () => (await readLag(service)) === 0n,
+    build: async () => {
+      const { urgent, waitingMs } = await readPending(service.database.pool);
+      return !urgent && waitingMs === null;
+    },
+    publish: async () => {
+      const { rowCount } = await service.database.pool.query(
+        'SELECT FROM outbox WHERE published_at IS NULL LIMIT 1',
+      );
+      return rowCount === 0;
+    },
+  } satisfies Record<Role, () => Promise<boolean>>;
+  const order = ['project', 'build', 'publish'] as const;
+  const done = async () => (await Promise.all(order.map((role) => goals[role]()))).every(Boolean);
+  while (!signal.aborted && !(await done())) {
+    for (const role of order) await runUntil(eager, role, goals[role], signal);
+  }
+}
+
+/** Runs one role until its goal is reached. */
+async function runUntil(
+  service: Service,
+  role: Role,
+  reached: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await reached()) return;
+  const finished = new AbortController();
+  const running = AbortSignal.any([signal, finished.signal]);
+  const failure: { error?: unknown } = {};
+  const work = runRole(service, role, running, (_, error) => {
+    if (canRecover(error)) return;
+    failure.error = error;
+    finished.abort();
+  });
+  try {
+    await waitUntil(service.database, reached, running);
+  } finally {
+    finished.abort();
+    await work;
+  }
+  if (failure.error !== undefined) throw failure.error;
+}
+
+/** Resolves when `reached` says so, or when the signal aborts. Looks again at every notification. */
+export async function waitUntil(
+  { url }: Database,
+  reached: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<void> {
+  const alarm = new Alarm();
+  const ended = new AbortController();
+  const either = AbortSignal.any([signal, ended.signal]);
+  const channels = ['legonet_projected', 'legonet_outbox', 'legonet_published'] as const;
+  const listening = listen(url, channels, alarm.wake, either);
+  try {
+    while (!signal.aborted && !(await reached())) await alarm.wait(POLL_MS, signal);
+  } finally {
+    ended.abort();
+    await listening;
+  }
+}
+
+/** Records in the log that are not projected yet. */
+export async function readLag({
+  database,
+  log,
+  settings,
+}: {
+  readonly database: Database;
+  readonly log: EventLog;
+  readonly settings: Settings;
+}): Promise<bigint> {
+  const ends = await log.ends(settings.topics.sampleEvents);
+  const { rows } = await database.pool.query<{ partition: number; position: bigint }>(
+    'SELECT partition, position FROM offsets',
+  );
+  const offsets = new Map(rows.map((row) => [row.partition, row.position]));
+  let lag = 0n;
+  for (const [partition, end] of ends) {
+    const behind = end - (offsets.get(partition) ?? 0n);
+    if (behind > 0n) lag += behind;
+  }
+  return lag;
+}

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { buildVersion } from '../build/builder.js';
+import { readPending } from '../build/plan.js';
+import { LegonetError } from '../errors.js';
+import { project } from '../projection/projector.js';
+import { publishPending } from '../publish/publisher.js';
+import { isRetryable } from '../store/database.js';
+import { Alarm, type Channel, listen } from '../store/listen.js';
+import { lead, type Role } from '../store/lock.js';
+import type { Service } from './service.js';
+
+export type { Role } from '../store/lock.js';
+export const ROLES = ['project', 'build', 'publish'] as const satisfies readonly Role[];
+
+/** Told each failure of a role, before it is tried again. */
+export type OnFailure = (role: Role, error: unknown) => void;
+
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 10_000;
+/** A notification may be lost with its connection; the tables are looked at anyway after this long. */
+const POLL_MS = 1000;
+
+/**
+ * Does a role's work until the signal aborts, one process at a time, others standing by. A failure is
+ * reported and the work taken up again: from what is stored, so nothing is lost or done twice.
+ */
+export async function runRole(
+  service: Service,
+  role: Role,
+  signal: AbortSignal,
+  onFailure: OnFailure,
+): Promise<void> {
+  let wait = FIRST_RETRY_MS;
+  while (!signal.aborted) {
+    try {
+      const leadership = await lead(service.database.url, role, signal);
+      if (!leadership) return;
+      const started = performance.now();
+      try {
+        await WORK[role](service, AbortSignal.any([signal, leadership.lost]));
+      } finally {
+        await leadership.release().catch(() => {});
+        if (performance.now() - started > LAST_RETRY_MS) wait = FIRST_RETRY_MS;
+      }
+    } catch (error) {
+      if (signal.aborted && isRetryable(error)) return;
+      onFailure(role, error);
+      await sleep(wait, undefined, { signal }).catch(() => {});
+      wait = Math.min(2 * wait, LAST_RETRY_MS);
+    }
+  }
+}
+
+const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void>> = {
+  project: (service, signal) =>
+    project(
+      {
+        ...service,
+        topic: service.settings.topics.sampleEvents,
+        activate: service.compute.activate,
+        ...(service.onProjected && { onBatch: service.onProjected }),
+      },
+      signal,
+    ),
+  build: (service, signal) =>
+    whenever(service, 'legonet_projected', signal, () => buildWhenDue(service, signal)),
+  publish: (service, signal) =>
+    whenever(service, 'legonet_outbox', signal, async () => {
+      const topic = service.settings.topics.modelVersions;
+      const versions = await publishPending({ ...service, topic });
+      for (const version of versions) service.logger.info({ version }, 'version published');
+      return POLL_MS;
+    }),
+};
+
+/** Calls `work` at each notification, and after as many milliseconds as it returned. */
+async function whenever(
+  { database }: Service,
+  channel: Channel,
+  signal: AbortSignal,
+  work: () => Promise<number>,
+): Promise<void> {
+  const alarm = new Alarm();
+  const ended = new AbortController();
+  const listening = listen(
+    database.url,
+    [channel],
+    alarm.wake,
+    AbortSignal.any([signal, ended.signal]),
+  );
+  try {
+    while (!signal.aborted) await alarm.wait(await work(), signal);
+  } finally {
+    ended.abort();
+    await listening;
+  }
+}
+
+/** Builds if something is due; returns the milliseconds until something may be. */
+async function buildWhenDue(service: Service, signal: AbortSignal): Promise<number> {
+  const { database, settings, logger } = service;
+  const { urgent, waitingMs } = await readPending(database.pool);
+  const due = waitingMs !== null && waitingMs >= settings.buildDelayMs;
+  if (!urgent && !due) {
+    return waitingMs === null ? POLL_MS : Math.min(POLL_MS, settings.buildDelayMs - waitingMs);
+  }
+  const started = performance.now();
+  const outcome = await buildVersion({ ...service, now: () => new Date() }, signal);
+  if (outcome) {
+    const { version, modelDigest, rebuilt, deletions, retired } = outcome;
+    const elapsedMs = Math.round(performance.now() - started);
+    const counts = { rebuilt: rebuilt.length, deletions: deletions.length, retired };
+    logger.info({ version, modelDigest, ...counts, elapsedMs }, 'version built');
+  }
+  return 0;
+}
+
+/** Whether trying again, with nobody's help, can be expected to succeed. */
+export const canRecover = (error: unknown): boolean =>
+  isRetryable(error) && !(error instanceof LegonetError && error.retry === 'stop');

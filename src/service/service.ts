@@ -1,0 +1,37 @@
+import type { Logger } from 'pino';
+import { type Compute } from '../build/compute.js';
+import { threadCompute } from '../build/threads.js';
+import { loadWasmKernel } from '../kernel/wasm.js';
+import type { EventLog } from '../log/event-log.js';
+import type { Kernel } from '../model/kernel.js';
+import type { Model } from '../model/model.js';
+import type { Settings } from '../settings.js';
+import type { Database } from '../store/database.js';
+import { requireModel } from '../store/model.js';
+
+/** What the roles work with. */
+export type Service = {
+  readonly settings: Settings;
+  readonly database: Database;
+  readonly log: EventLog;
+  readonly model: Model;
+  readonly kernel: Kernel;
+  readonly compute: Compute;
+  readonly logger: Logger;
+  /** How far a build has come. */
+  readonly onAdapter?: (done: number, total: number) => void;
+  /** How many records were projected since the last call. */
+  readonly onProjected?: (records: number) => void;
+  /** Told each point passed; tests end the process there. */
+  readonly reached?: (point: string) => void;
+};
+
+/** The model in force, and threads for its arithmetic. Throws `no_model` before `init`. */
+export async function openService(
+  base: Pick<Service, 'settings' | 'database' | 'log' | 'logger'>,
+): Promise<Service & { close(): Promise<void> }> {
+  const model = await requireModel(base.database.pool);
+  const kernel = await loadWasmKernel();
+  const compute = threadCompute(base.database.url, model);
+  return { ...base, model, kernel, compute, close: () => compute.close() };
+}
