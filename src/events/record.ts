@@ -2,8 +2,6 @@
 export const LIMITS = {
   /** Bytes of a record's value. */
   recordBytes: 1024 * 1024,
-  /** Bytes of a record's key: `subject:` and an id of 256 characters of at most four bytes. */
-  keyBytes: 1032,
   /** Characters (code points) of a sample's, subject's, event's or request's id, and of a source. */
   idLength: 256,
   /** UTF-16 units, as in the model's configuration. */
@@ -31,6 +29,5 @@ export const RECORD_TIME_HEADER = 'legonet_record_time';
 /** When the record first came into the log, in microseconds since 1970. */
 export function recordTime(record: LogRecord): bigint {
   const first = record.headers[RECORD_TIME_HEADER];
-  // 18 digits reach the year 9999 and always fit Postgres's bigint.
-  return first !== undefined && /^\d{1,18}$/.test(first) ? BigInt(first) : record.time;
+  return first !== undefined && /^-?\d{1,18}$/.test(first) ? BigInt(first) : record.time;
 }

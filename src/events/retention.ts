@@ -1,8 +1,6 @@
 import { LegonetError } from '../errors.js';
 import { compareVersions, type Version } from './version.js';
 
-export type { Version } from './version.js';
-
 /** What one sample has come to, and no more of its past than later events may depend on. */
 export type SampleState =
   | { readonly status: 'unknown' }
@@ -146,14 +144,9 @@ function retained(state: SampleState, { kind }: Decision): Retained {
 
 function withContent(state: Retained, naming: Naming, role: Role | undefined): Retained {
   const { version, subjectId } = naming;
-  return {
-    ...state,
-    ...(role !== undefined && { [role]: version }),
-    subjects:
-      subjectId === undefined || names(state, subjectId, version.time)
-        ? state.subjects
-        : new Map(state.subjects).set(subjectId, version.time),
-  };
+  const versioned = role === undefined ? state : { ...state, [role]: version };
+  if (subjectId === undefined || names(state, subjectId, version.time)) return versioned;
+  return { ...versioned, subjects: new Map(state.subjects).set(subjectId, version.time) };
 }
 
 /** The version that a retained sample's content comes from. */
