@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from './database.js';
+import { connect, type Queryable } from './database.js';
 
 /** Roles of which one process at a time does the work; others stand by. */
 export type Role = 'project' | 'build' | 'publish';
@@ -41,4 +41,17 @@ export async function lead(
     await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
   }
   return null;
+}
+
+/** Roles that some process has, in this database. */
+export async function heldRoles(client: Queryable): Promise<Role[]> {
+  const { rows } = await client.query<{ key: number }>(
+    `SELECT objid::int AS key FROM pg_locks
+     WHERE locktype = 'advisory' AND granted AND classid::bigint = $1 AND objsubid = 2
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+     ORDER BY 1`,
+    [SPACE],
+  );
+  const roles = Object.entries(KEYS) as [Role, number][];
+  return rows.flatMap(({ key }) => roles.filter(([, k]) => k === key).map(([role]) => role));
 }

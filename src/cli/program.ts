@@ -1,0 +1,141 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { LegonetError } from '../errors.js';
+import { readSettings } from '../settings.js';
+import { type Context, createContext, type ExitCode } from './context.js';
+import { stopSignal } from './signals.js';
+
+/*
+ * The whole command line in one place. A command's code is loaded when it runs, so that `--help`
+ * answers at once.
+ */
+
+type Action = (context: Context, ...rest: never[]) => Promise<ExitCode>;
+type Result = { code: number };
+
+const DESCRIPTION = `Keeps a LegoNet classifier in step with samples ingested and deleted, exactly:
+after every deletion the model is bit for bit the one that never saw the sample.`;
+
+const SETTINGS = `
+Settings come from the environment:
+  LEGONET_DATA_DIR (.legonet)   where the embedded database lives
+  DATABASE_URL                  a PostgreSQL server of your own, instead
+  LEGONET_MODEL                 MODEL.json to start with
+  LEGONET_BUILD_DELAY_MS (1000) how long ingests wait for company; deletions do not
+  LOG_LEVEL (info)              trace, debug, info, warn, error, fatal, silent
+
+Exit codes: 0 done, 1 a check or operation failed, 2 wrong usage.`;
+
+/** Runs one command line; returns the exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  const result: Result = { code: 0 };
+  const program = createProgram(result);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return result.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return explain(error);
+  }
+}
+
+function explain(error: unknown): number {
+  const known = error instanceof LegonetError;
+  const verbose = ['debug', 'trace'].includes(process.env['LOG_LEVEL'] ?? '');
+  const text = known ? `${error.message} [${error.code}]` : String(error);
+  const stack = verbose && error instanceof Error ? `\n${error.stack}` : '';
+  process.stderr.write(`legonet: ${text}${stack}\n`);
+  return known && ['invalid_setting', 'wrong_usage'].includes(error.code) ? 2 : 1;
+}
+
+function createProgram(result: Result): Command {
+  const program = new Command('legonet')
+    .description(DESCRIPTION)
+    .version(process.env['npm_package_version'] ?? '0.1.0')
+    .showHelpAfterError('(see --help)')
+    .addHelpText('after', SETTINGS)
+    .exitOverride();
+  const add = (name: string, summary: string, load: () => Promise<{ run: Action }>): Command =>
+    program
+      .command(name)
+      .description(summary)
+      .action(async (...given: unknown[]) => {
+        const options = given.at(-2) as { json?: boolean };
+        const say = (text: string) => void process.stderr.write(`${text}\n`);
+        const context = createContext(readSettings(process.env), options, stopSignal(say));
+        const { run: action } = await load();
+        result.code = await action(context, ...(given.slice(0, -1) as never[]));
+      });
+  addServiceCommands(add);
+  addEventCommands(add);
+  addQueryCommands(add);
+  addRepairCommands(add);
+  return program;
+}
+
+type Add = (name: string, summary: string, load: () => Promise<{ run: Action }>) => Command;
+const JSON_FLAG = ['--json', 'print one JSON document'] as const;
+
+function addServiceCommands(add: Add): void {
+  add('start', 'run: project events, build and publish versions', () => import('./commands/start.js'))
+    .option('--demo', 'stream the digits, delete some, and check that the deletions are exact')
+    .option('--once', 'catch up, publish and exit')
+    .option('--roles <list>', 'which of project, build, publish to run', 'project,build,publish');
+  add('init <MODEL.json>', 'create the model', () => import('./commands/init.js')).option(...JSON_FLAG);
+}
+
+function addEventCommands(add: Add): void {
+  add('ingest <FILE...>', 'samples from .csv[.gz], .ndjson[.gz] or .npy files to events', () =>
+    import('./commands/ingest.js'),
+  )
+    .option('--labels <file>', 'labels of a .npy file: .npy of class indices, or text, one a line')
+    .option('--id-prefix <text>', "of sample ids (default: the file's name)")
+    .option('--limit <rows>', 'take only so many rows of each file', count)
+    .option(...JSON_FLAG);
+  add('delete', 'ask for a deletion', () => import('./commands/delete.js'))
+    .option('--sample <id>', 'one sample')
+    .option('--subject <id>', 'all samples of a data subject')
+    .option('--file <ids>', 'samples whose ids are in a file, one a line')
+    .option('--reason <text>', 'why, for the record')
+    .option('--request-id <id>', 'your own name for the request')
+    .option('--wait', 'until the version without them is published')
+    .option(...JSON_FLAG);
+}
+
+function addQueryCommands(add: Add): void {
+  const query = (name: string, summary: string, load: () => Promise<{ run: Action }>) =>
+    add(name, summary, load).option(...JSON_FLAG);
+  query('status', 'the version in service, and what waits', () => import('./commands/status.js'));
+  query('versions [N]', 'all versions, or one', () => import('./commands/versions.js'));
+  query('sample <ID>', 'is it retained, and in which adapters', () => import('./commands/sample.js'));
+  query('adapter <J>', 'its members, weights and version', () => import('./commands/adapter.js'));
+  query('deletions [ID]', 'requests, and the versions that apply them', () =>
+    import('./commands/deletions.js'),
+  );
+  query('predict <FILE>', 'labels and scores of samples', () => import('./commands/predict.js'));
+}
+
+function addRepairCommands(add: Add): void {
+  add('rebuild', 'build anew in memory, from the retained samples alone', () =>
+    import('./commands/rebuild.js'),
+  )
+    .requiredOption('--from-scratch', 'without anything that was built before')
+    .option('--check', 'fail unless it is, bit for bit, the version in service')
+    .option(...JSON_FLAG);
+  add('replay', 'drop the projections and project the log again', () =>
+    import('./commands/replay.js'),
+  ).option(...JSON_FLAG);
+  add('dead-letters', 'events that could not be applied, and why', () =>
+    import('./commands/dead-letters.js'),
+  )
+    .option('--redrive <ids...>', 'put them into the log again (`all` for every one)')
+    .option('--skip <id>', 'go past a deletion that stops its partition')
+    .option(...JSON_FLAG);
+  add('doctor', 'look for trouble, and say what to do', () => import('./commands/doctor.js')).option(
+    ...JSON_FLAG,
+  );
+}
+
+function count(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('expected a whole number');
+}

@@ -1,0 +1,18 @@
+import { openStores, type Stores } from '../service/open.js';
+import type { Context } from './context.js';
+
+/** Opens the database for one command, and closes it whatever happens. */
+export async function withStores<T>(
+  context: Context,
+  work: (stores: Stores) => Promise<T>,
+): Promise<T> {
+  const quiet = context.json || !process.stderr.isTTY;
+  const stores = await openStores(context.settings, (step) => {
+    if (!quiet) context.say(step);
+  });
+  try {
+    return await work(stores);
+  } finally {
+    await stores.close();
+  }
+}

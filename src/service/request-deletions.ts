@@ -1,0 +1,42 @@
+import {
+  EVENT_CONTENT_TYPE,
+  encodeEvent,
+  recordKey,
+  sampleDeleted,
+  subjectErased,
+} from '../events/cloud-event.js';
+import type { Stores } from './open.js';
+
+/** A request for the deletion of samples, or of all samples of subjects. */
+export type Request = {
+  readonly requestId: string;
+  readonly kind: 'sample' | 'subject';
+  readonly targets: readonly string[];
+  readonly reason?: string;
+};
+
+const SOURCE = 'urn:legonet:command-line';
+/** Records to an append: bounds a statement's size. */
+const BATCH = 1000;
+
+/** Puts a deletion event for each target into the log. The same request again changes nothing. */
+export async function requestDeletions(
+  { log, settings }: Pick<Stores, 'log' | 'settings'>,
+  { requestId, kind, targets, reason }: Request,
+  now = new Date(),
+): Promise<void> {
+  const time = now.toISOString();
+  const about = { requestId, requestedAt: time, ...(reason !== undefined && { reason }) };
+  const records = targets.map((target) => {
+    const meta = { id: `${requestId}:${target}`, source: SOURCE, time };
+    const event =
+      kind === 'sample'
+        ? sampleDeleted({ sampleId: target, ...about }, meta)
+        : subjectErased({ subjectId: target, ...about }, meta);
+    const headers = { 'content-type': EVENT_CONTENT_TYPE };
+    return { key: recordKey(event), value: encodeEvent(event), headers };
+  });
+  for (let from = 0; from < records.length; from += BATCH) {
+    await log.append(settings.topics.sampleEvents, records.slice(from, from + BATCH));
+  }
+}

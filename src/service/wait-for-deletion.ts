@@ -1,0 +1,48 @@
+import { heldRoles } from '../store/lock.js';
+import { waitUntil } from './catch-up.js';
+import type { Stores } from './open.js';
+import type { Request } from './request-deletions.js';
+import { canRecover, ROLES, runRole } from './roles.js';
+import type { Service } from './service.js';
+
+/**
+ * Resolves when a version without the request's samples is published; throws if that needs an
+ * operator. Does the work itself where no other process has taken the role.
+ */
+export async function helpUntilPublished(
+  { database }: Stores,
+  openService: () => Promise<Service & { close(): Promise<void> }>,
+  { requestId, targets }: Request,
+  signal: AbortSignal,
+): Promise<void> {
+  const published = async () => {
+    const { rows } = await database.pool.query<{ done: bigint }>(
+      `SELECT count(*) AS done FROM deletions d JOIN versions v USING (version)
+       WHERE request_id = $1 AND target = ANY($2) AND v.published_at IS NOT NULL`,
+      [requestId, targets],
+    );
+    return Number(rows[0]?.done ?? 0n) >= targets.length;
+  };
+  const held = await heldRoles(database.pool);
+  const finished = new AbortController();
+  const running = AbortSignal.any([signal, finished.signal]);
+  const failure: { error?: unknown } = {};
+  const service = ROLES.every((role) => held.includes(role)) ? null : await openService();
+  const work = ROLES.map((role) =>
+    service
+      ? runRole(service, role, running, (_, error) => {
+          if (canRecover(error)) return;
+          failure.error = error;
+          finished.abort();
+        })
+      : null,
+  );
+  try {
+    await waitUntil(database, published, running);
+  } finally {
+    finished.abort();
+    await Promise.all(work);
+    await service?.close();
+  }
+  if (failure.error !== undefined) throw failure.error;
+}

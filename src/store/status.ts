@@ -1,0 +1,52 @@
+import type { Queryable } from './database.js';
+import { heldRoles, type Role } from './lock.js';
+
+export type Status = {
+  readonly model: string | null;
+  readonly configDigest: string | null;
+  readonly version: number | null;
+  readonly modelDigest: string | null;
+  readonly retained: bigint;
+  readonly deleted: bigint;
+  readonly dirtyAdapters: bigint;
+  readonly deletionsWaiting: bigint;
+  readonly erasuresWaiting: bigint;
+  readonly deadLetters: bigint;
+  /** Partitions that stand still before a deletion that cannot be applied. */
+  readonly stopped: readonly StoppedPartition[];
+  /** Roles that some process has now. */
+  readonly roles: readonly Role[];
+};
+
+export type StoppedPartition = {
+  readonly id: bigint;
+  readonly partition: number;
+  readonly position: bigint;
+  readonly reason: string;
+};
+
+/** Where things stand: the newest version that is published, and what waits for the next one. */
+export async function readStatus(client: Queryable): Promise<Status> {
+  const { rows } = await client.query<Omit<Status, 'roles' | 'stopped'>>(
+    `SELECT (SELECT name FROM model) AS model,
+            (SELECT digest FROM model) AS "configDigest",
+            v.version, v.model_digest AS "modelDigest",
+            (SELECT count(*) FROM samples) AS retained,
+            (SELECT count(*) FROM tombstones) AS deleted,
+            (SELECT count(DISTINCT adapter) FROM dirty_adapters) AS "dirtyAdapters",
+            (SELECT count(*) FROM deletions WHERE version IS NULL) AS "deletionsWaiting",
+            (SELECT count(*) FROM erasures) AS "erasuresWaiting",
+            (SELECT count(*) FROM dead_letters WHERE redriven_at IS NULL AND skipped_at IS NULL)
+              AS "deadLetters"
+     FROM (SELECT) AS one LEFT JOIN
+       (SELECT version, model_digest FROM versions WHERE published_at IS NOT NULL
+        ORDER BY version DESC LIMIT 1) AS v ON true`,
+  );
+  const stopped = await client.query<StoppedPartition>(
+    `SELECT id, partition, position, reason FROM dead_letters
+     WHERE stopping AND skipped_at IS NULL ORDER BY partition, position`,
+  );
+  const [row] = rows;
+  if (!row) throw new TypeError('status without a row');
+  return { ...row, stopped: stopped.rows, roles: await heldRoles(client) };
+}
