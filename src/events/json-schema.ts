@@ -10,7 +10,7 @@ export function eventSchema(type: EventType): Record<string, unknown> {
     source: id,
     type: z.literal(type),
     time: time.optional().describe('When it happened; without it, when the log took it in.'),
-    datacontenttype: z.literal('application/json').optional(),
+    datacontenttype: z.string().optional().describe('A JSON media type; JSON if left out.'),
     data,
   });
   const { $schema, ...schema } = z.toJSONSchema(envelope, { io: 'input', unrepresentable: 'any' });
