@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
     server: { deps: { external: [/\/dist\//] } },
     // Generous on purpose: no test may depend on how fast the machine is.
     testTimeout: 120_000,

@@ -42,7 +42,7 @@ function binary(
   contentType: string | undefined,
   value: Uint8Array,
 ): Envelope {
-  checkVersion('ce_specversion', headers['ce_specversion']);
+  checkVersion('ce_specversion', headers.ce_specversion);
   const { ce_type: type, ce_id, ce_source: source, ce_time } = headers;
   const known = parseAttributes({ type, id: ce_id, source, time: ce_time }, 'ce_');
   checkJsonType('content-type', contentType);
@@ -53,7 +53,7 @@ function structured(json: unknown): Envelope {
   if (!isObject(json)) {
     throw new EventError('not_cloudevent', 'expected ce_ headers or a JSON object');
   }
-  checkVersion('specversion', json['specversion']);
+  checkVersion('specversion', json.specversion);
   const { type, id, source, time, datacontenttype, data_base64: encoded } = json;
   // JSON's null is an attribute left out.
   const known = parseAttributes({ type, id, source, time: time ?? undefined }, '');
@@ -61,7 +61,7 @@ function structured(json: unknown): Envelope {
     'datacontenttype',
     typeof datacontenttype === 'string' ? mediaType(datacontenttype) : undefined,
   );
-  if (encoded === undefined || encoded === null) return { ...known, data: json['data'] };
+  if (encoded === undefined || encoded === null) return { ...known, data: json.data };
   const bytes = typeof encoded === 'string' ? decodeBase64(encoded) : undefined;
   if (!bytes) throw new EventError('not_cloudevent', 'data_base64: expected base64');
   return { ...known, data: parseJson(bytes) };

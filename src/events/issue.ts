@@ -12,7 +12,7 @@ export function issueError(
 ): EventError {
   const [issue] = error.issues;
   const params = issue?.code === 'custom' ? issue.params : undefined;
-  const code = (params?.['code'] as EventErrorCode | undefined) ?? otherwise;
+  const code = (params?.code as EventErrorCode | undefined) ?? otherwise;
   const path = `${prefix}${issue?.path.join('.') ?? ''}`.replace(/\.$/, '');
   return new EventError(code, `${path}: ${issue?.message ?? 'not valid'}`);
 }

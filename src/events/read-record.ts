@@ -134,7 +134,7 @@ const DELETIONS = ['legonet.sample.deleted.', 'legonet.subject.erased.'];
 /** Whether a record that cannot be read asks for a deletion: in doubt it does. */
 function asksForDeletion({ key, value, headers }: LogRecord): boolean {
   if (value === null) return true;
-  const types = [headers['ce_type'], typeInJson(value)].filter((type) => type !== undefined);
+  const types = [headers.ce_type, typeInJson(value)].filter((type) => type !== undefined);
   if (types.length > 0) return types.some((type) => DELETIONS.some((d) => type.startsWith(d)));
   // Nothing says what it is. Only erasures have such a key, and only deletions such a name in them.
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
@@ -144,7 +144,7 @@ function asksForDeletion({ key, value, headers }: LogRecord): boolean {
 function typeInJson(value: Uint8Array): string | undefined {
   try {
     const json = parseJson(value);
-    return isObject(json) && typeof json['type'] === 'string' ? json['type'] : undefined;
+    return isObject(json) && typeof json.type === 'string' ? json.type : undefined;
   } catch (error) {
     if (error instanceof EventError) return undefined;
     throw error;

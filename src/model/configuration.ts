@@ -13,7 +13,11 @@ export const LIMITS = {
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest: 64 lower-case hex digits');
 const pinnedFile = { file: z.string().min(1), sha256 };
 const finite = z.number();
-const numberOrVector = z.union([finite, z.array(finite).min(1)]);
+const numberOrVector = z.union([finite, z.array(finite).min(1)], {
+  error: 'a number, or a list with one for each dimension',
+});
+/** Text that UTF-8 can carry: lone surrogates would all be hashed as the same replacement character. */
+const text = z.string().regex(/^\P{Surrogate}*$/u, 'well-formed Unicode');
 
 const encoder = z.strictObject({
   kind: z.literal('identity'),
@@ -27,7 +31,7 @@ const keys = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reference'), ...pinnedFile }),
   z.strictObject({
     kind: z.literal('random'),
-    seed: z.union([z.string().min(1), z.int()]),
+    seed: z.union([text.min(1), z.int()], { error: 'a text or a whole number' }),
     center: numberOrVector.optional(),
     spread: numberOrVector.optional(),
   }),
@@ -37,7 +41,7 @@ const keys = z.discriminatedUnion('kind', [
 export const modelConfiguration = z
   .strictObject({
     name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, ". _ -"'),
-    classes: z.array(z.string().min(1).max(256)).min(2).max(LIMITS.classes),
+    classes: z.array(text.min(1).max(256)).min(2).max(LIMITS.classes),
     encoder,
     keys,
     adapters: z.int().min(1).max(LIMITS.adapters),

@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { LegonetError } from '../errors.js';
 import type { ModelConfiguration } from './configuration.js';
-import { type Quantiser, quantise, toInt8 } from './quantise.js';
+import { checkInt8, type Quantiser, quantise, toInt8 } from './quantise.js';
 
 type RandomKeys = Extract<ModelConfiguration['keys'], { kind: 'random' }>;
 
@@ -33,7 +33,10 @@ export function randomKeys(keys: RandomKeys, adapters: number, dimension: number
   return out;
 }
 
-/** Keys from a public reference set: its first rows, encoded as samples are. int8 [adapters, dimension]. */
+/**
+ * Keys from a public reference set: its first rows, encoded as samples are. int8 [adapters, dimension].
+ * Throws `invalid_model` when there are too few rows, or one cannot be encoded.
+ */
 export function referenceKeys(
   rows: Iterable<ArrayLike<number>>,
   quantiser: Quantiser,
@@ -43,8 +46,7 @@ export function referenceKeys(
   let taken = 0;
   for (const row of rows) {
     if (taken === adapters) break;
-    const key = row instanceof Int8Array ? row : quantise(quantiser, row);
-    out.set(key, taken * quantiser.dimension);
+    out.set(encodeKey(quantiser, row, taken), taken * quantiser.dimension);
     taken++;
   }
   if (taken === adapters) return out;
@@ -52,6 +54,17 @@ export function referenceKeys(
     'invalid_model',
     `keys.file has ${taken} rows, fewer than the ${adapters} adapters`,
   );
+}
+
+function encodeKey(quantiser: Quantiser, row: ArrayLike<number>, index: number): Int8Array {
+  try {
+    return row instanceof Int8Array ? checkInt8(quantiser, row) : quantise(quantiser, row);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new LegonetError('invalid_model', `keys.file, row ${index}: ${reason}`, 'terminal', {
+      cause,
+    });
+  }
 }
 
 function vector(value: number | readonly number[], dimension: number, name: string): Float64Array {

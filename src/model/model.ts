@@ -1,6 +1,11 @@
 import { LegonetError } from '../errors.js';
 import { type Keys, prepareKeys } from './activation.js';
-import { configurationDigest, type ModelConfiguration, smallestLambda } from './configuration.js';
+import {
+  configurationDigest,
+  LIMITS,
+  type ModelConfiguration,
+  smallestLambda,
+} from './configuration.js';
 import { randomKeys, referenceKeys } from './keys.js';
 import type { Quantiser } from './quantise.js';
 import { type Shape, unknowns } from './statistics.js';
@@ -51,10 +56,13 @@ function createQuantiser({ encoder }: ModelConfiguration, projection?: Matrix): 
   const { dimension: inputDimension, scale, transform = 'none' } = encoder;
   if (!encoder.projection) return { inputDimension, dimension: inputDimension, scale, transform };
   if (projection?.columns !== inputDimension) {
-    throw new LegonetError(
-      'invalid_model',
-      `encoder.projection: ${projection?.columns ?? 0} columns, not ${inputDimension}`,
-    );
+    throw invalidProjection(`${projection?.columns ?? 0} columns, not ${inputDimension}`);
+  }
+  if (projection.rows < 1 || projection.rows > LIMITS.dimension) {
+    throw invalidProjection(`${projection.rows} rows, not 1 to ${LIMITS.dimension}`);
+  }
+  if (!projection.values.every(Number.isFinite)) {
+    throw invalidProjection('every number must be finite');
   }
   return {
     inputDimension,
@@ -64,6 +72,9 @@ function createQuantiser({ encoder }: ModelConfiguration, projection?: Matrix): 
     projection: Float64Array.from(projection.values),
   };
 }
+
+const invalidProjection = (reason: string): LegonetError =>
+  new LegonetError('invalid_model', `encoder.projection: ${reason}`);
 
 function createKeys(
   { keys, adapters }: ModelConfiguration,
