@@ -1,5 +1,6 @@
-import { encodeEvent, sampleIngested } from '../events/cloud-event.js';
+import { encodeEvent, int8Data, sampleIngested } from '../events/cloud-event.js';
 import type { LogRecord } from '../events/record.js';
+import { formatTime } from '../events/time.js';
 import type { Version } from '../events/version.js';
 import type { Letter, Position } from './changes.js';
 import type { Interpreted } from './interpret.js';
@@ -77,7 +78,6 @@ function reconstructed(
   encoding: Int8Array,
   { eventId, source, time }: Version,
 ): Uint8Array {
-  const int8 = Buffer.from(encoding.buffer, encoding.byteOffset, encoding.byteLength);
-  const data = { sampleId, label, encoding: { int8: int8.toString('base64') } };
+  const data = { sampleId, label, encoding: int8Data(encoding) };
   return encodeEvent(sampleIngested(data, { id: eventId, source, time: formatTime(time) }));
 }

@@ -21,7 +21,7 @@ type Options = {
 export async function run(context: Context, options: Options): Promise<ExitCode> {
   const started = performance.now();
   const request = await readRequest(options);
-  return withStores(context, async (stores) => {
+  return withStores<ExitCode>(context, async (stores) => {
     await requestDeletions(stores, request);
     const { requestId } = request;
     if (!options.wait) {

@@ -1,0 +1,123 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { LegonetError } from '../../errors.js';
+import type { NewRecord } from '../../log/event-log.js';
+import type { Model } from '../../model/model.js';
+import type { Stores } from '../../service/open.js';
+import { forgetIngested, readIngested, saveIngested } from '../../store/ingest-progress.js';
+import { requireModel } from '../../store/model.js';
+import type { Context, ExitCode } from '../context.js';
+import { openInput } from '../input/input.js';
+import type { InputBatch, InputOptions } from '../input/rows.js';
+import { createProgress } from '../progress.js';
+import { withStores } from '../stores.js';
+import { toRecord } from '../to-record.js';
+
+type Options = { readonly labels?: string; readonly idPrefix?: string; readonly limit?: number };
+
+/** What became of a file. */
+export type Ingested = {
+  readonly file: string;
+  /** Events in the log, from this run and from an interrupted one before it. */
+  readonly events: number;
+  /** Of these, how many an interrupted run had put there. */
+  readonly resumedAt: number;
+  readonly rejected: number;
+};
+
+const BATCH_ROWS = 2000;
+/** So many rows that cannot be events are told one by one. */
+const TOLD = 10;
+
+export async function run(
+  context: Context,
+  files: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
+  const done = await withStores(context, async (stores) => {
+    const model = await requireModel(stores.database.pool);
+    const all: Ingested[] = [];
+    for (const file of files) all.push(await ingestFile(context, stores, model, file, options));
+    return all;
+  });
+  context.print(done, () =>
+    done
+      .map(({ file, events, rejected }) =>
+        `${file}: ${events} events in the log${rejected ? `, ${rejected} rows rejected` : ''}`,
+      )
+      .join('\n'),
+  );
+  return done.some(({ rejected }) => rejected > 0) ? 1 : 0;
+}
+
+/** Streams one file into the log; goes on where an interrupted run of the same file ended. */
+export async function ingestFile(
+  context: Context,
+  stores: Stores,
+  model: Model,
+  file: string,
+  { labels, idPrefix, limit }: Options,
+): Promise<Ingested> {
+  const { pool } = stores.database;
+  const options: InputOptions = {
+    classes: model.configuration.classes,
+    batchRows: BATCH_ROWS,
+    ...(labels !== undefined && { labels }),
+    ...(idPrefix !== undefined && { idPrefix }),
+    ...(limit !== undefined && { limit }),
+  };
+  const mark = await progressMark(file, options);
+  const from = await readIngested(pool, mark);
+  if (from > 0) context.say(`${file}: going on after row ${from}, where the last run ended`);
+  const left = limit === undefined ? {} : { limit: Math.max(0, limit - from) };
+  const input = await openInput(file, { ...options, from, ...left });
+  const progress = createProgress(`Ingesting ${file}`, input.totalBytes, {
+    unit: 'bytes',
+    quiet: context.json,
+  });
+  let events = from;
+  let rejected = 0;
+  try {
+    for await (const batch of input.batches(context.signal)) {
+      const { records, bad } = toRecords(model, batch);
+      for (const reason of bad.slice(0, Math.max(0, TOLD - rejected))) context.say(`${file}: ${reason}`);
+      await stores.log.append(stores.settings.topics.sampleEvents, records);
+      await saveIngested(pool, mark, batch.firstRow + batch.rows.length);
+      events += records.length;
+      rejected += bad.length;
+      progress.update(batch.bytesRead);
+    }
+  } finally {
+    progress.stop();
+  }
+  if (context.signal.aborted) {
+    throw new LegonetError('interrupted', `${file}: stopped; the same command goes on from here`);
+  }
+  await forgetIngested(pool, mark);
+  return { file, events, resumedAt: from, rejected };
+}
+
+/** Changes with the file and with what its rows would become. */
+async function progressMark(file: string, options: InputOptions): Promise<string> {
+  const path = resolve(file);
+  const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
+  return JSON.stringify([path, size, mtimeMs, options.labels ?? null, options.idPrefix ?? null]);
+}
+
+function toRecords(model: Model, { rows, firstRow }: InputBatch) {
+  const records: NewRecord[] = [];
+  const bad: string[] = [];
+  rows.forEach((row, i) => {
+    if (row.kind === 'bad') {
+      bad.push(`row ${row.row}: ${row.reason}`);
+      return;
+    }
+    try {
+      records.push(toRecord(model, row));
+    } catch (error) {
+      if (!(error instanceof LegonetError)) throw error;
+      bad.push(`row ${firstRow + i}: ${error.message}`);
+    }
+  });
+  return { records, bad };
+}

@@ -1,0 +1,41 @@
+import { LegonetError } from '../../errors.js';
+import { loadWasmKernel } from '../../kernel/wasm.js';
+import { buildFromScratch } from '../../service/from-scratch.js';
+import { requireModel } from '../../store/model.js';
+import type { Context, ExitCode } from '../context.js';
+import { createProgress } from '../progress.js';
+import { withStores } from '../stores.js';
+
+export async function run(
+  context: Context,
+  { check = false }: { readonly check?: boolean },
+): Promise<ExitCode> {
+  const built = await withStores(context, async ({ database }) => {
+    const model = await requireModel(database.pool);
+    const { adapters } = model.configuration;
+    const options = { unit: 'adapters', quiet: context.json };
+    const progress = createProgress('Building from scratch', adapters, options);
+    try {
+      return await buildFromScratch(database, await loadWasmKernel(), model, progress.update);
+    } finally {
+      progress.stop();
+    }
+  });
+  const { modelDigest, samples, published, behind } = built;
+  if (check && !published) {
+    throw new LegonetError('no_version', 'no version to compare with yet: run `legonet start`');
+  }
+  const equal = published?.modelDigest === modelDigest;
+  const version = published?.version ?? null;
+  const result = { modelDigest, published: published?.modelDigest ?? null, equal, version, samples };
+  context.print({ ...result, behind }, () => {
+    const lines = [`From ${samples} retained samples alone: ${modelDigest}`];
+    if (!published) return lines.join('\n');
+    lines.push(`Version ${version} in service:             ${published.modelDigest}`);
+    if (equal) lines.push('Equal: bit for bit the same model.');
+    else if (behind) lines.push('Samples have changed since that version: wait for the next one.');
+    else lines.push('NOT EQUAL: see `legonet doctor`.');
+    return lines.join('\n');
+  });
+  return check && !equal ? 1 : 0;
+}

@@ -1,0 +1,52 @@
+import {
+  EVENT_CONTENT_TYPE,
+  encodeEvent,
+  int8Data,
+  recordKey,
+  sampleIngested,
+  subjectKey,
+} from '../events/cloud-event.js';
+import type { NewRecord } from '../log/event-log.js';
+import type { Model } from '../model/model.js';
+import { checkInt8, type Quantiser, quantise } from '../model/quantise.js';
+import type { Encoding, InputRow } from './input/rows.js';
+
+const SOURCE = 'urn:legonet:command-line';
+const HEADERS = { 'content-type': EVENT_CONTENT_TYPE };
+
+/** A row of a file as a record of the log. Throws a `LegonetError` saying what is wrong with it. */
+export function toRecord(
+  model: Model,
+  row: Exclude<InputRow, { kind: 'bad' }>,
+): NewRecord {
+  if (row.kind === 'raw') return { key: keyOfRaw(row.bytes), value: row.bytes, headers: HEADERS };
+  const { sampleId, label, subjectId, encoding } = row;
+  const event = sampleIngested(
+    {
+      sampleId,
+      label: label ?? '',
+      ...(subjectId !== undefined && { subjectId }),
+      encoding: int8Data(toInt8Encoding(model.quantiser, encoding)),
+    },
+    // The same file again gives the same events, which change nothing.
+    { id: `ingest:${sampleId}`, source: SOURCE },
+  );
+  return { key: recordKey(event), value: encodeEvent(event), headers: HEADERS };
+}
+
+export function toInt8Encoding(quantiser: Quantiser, encoding: Encoding): Int8Array {
+  return encoding instanceof Int8Array
+    ? checkInt8(quantiser, encoding)
+    : quantise(quantiser, encoding);
+}
+
+/** The key that an event in a line of NDJSON asks for; null where none can be found. */
+function keyOfRaw(bytes: Uint8Array): string | null {
+  try {
+    const { data } = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    if (typeof data?.sampleId === 'string') return data.sampleId;
+    return typeof data?.subjectId === 'string' ? subjectKey(data.subjectId) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,71 @@
+import { type BuiltModel, buildModel } from '../model/build.js';
+import type { Kernel } from '../model/kernel.js';
+import type { Model } from '../model/model.js';
+import type { Rows } from '../model/statistics.js';
+import { type Database, queryBinary, type Queryable, transaction } from '../store/database.js';
+
+/** A build that used nothing but the retained samples, and what it is to be compared with. */
+export type FromScratch = BuiltModel & {
+  readonly samples: number;
+  /** The newest version, and whether samples have changed since its cut. */
+  readonly published: { readonly version: number; readonly modelDigest: string } | null;
+  readonly behind: boolean;
+};
+
+/** Rows to a fetch. */
+const PAGE = 4096;
+
+/**
+ * Builds the whole model in memory, from the encodings and labels of the retained samples alone: keys,
+ * memberships and statistics are worked out again. Reads in one snapshot.
+ */
+export async function buildFromScratch(
+  { pool }: Database,
+  kernel: Kernel,
+  model: Model,
+  onAdapter: (done: number) => void,
+): Promise<FromScratch> {
+  const { rows, published, behind } = await transaction(
+    pool,
+    async (client) => ({
+      rows: await readRetained(client, model.shape.dimension),
+      ...(await readPublished(client)),
+    }),
+    'ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  );
+  const built = buildModel(kernel, model, rows, onAdapter);
+  return { ...built, samples: rows.labels.length, published, behind };
+}
+
+async function readRetained(client: Queryable, dimension: number): Promise<Rows> {
+  const { rows } = await client.query<{ count: bigint }>('SELECT count(*) FROM samples');
+  const count = Number(rows[0]?.count ?? 0n);
+  const encodings = new Int8Array(count * dimension);
+  const labels = new Uint16Array(count);
+  await client.query(
+    'DECLARE retained NO SCROLL CURSOR FOR SELECT label, encoding FROM samples',
+  );
+  for (let at = 0; at < count; ) {
+    const page = await queryBinary<{ label: number; encoding: Buffer }>(
+      client,
+      'retained-page',
+      `FETCH ${PAGE} FROM retained`,
+      [],
+    );
+    for (const { label, encoding } of page.rows) {
+      encodings.set(encoding, at * dimension);
+      labels[at++] = label;
+    }
+  }
+  return { encodings, labels };
+}
+
+async function readPublished(client: Queryable): Promise<Pick<FromScratch, 'published' | 'behind'>> {
+  const { rows } = await client.query<{ version: number; modelDigest: string; dirty: boolean }>(
+    `SELECT version, model_digest AS "modelDigest",
+            EXISTS (SELECT FROM dirty_adapters) AS dirty
+     FROM versions ORDER BY version DESC LIMIT 1`,
+  );
+  const [row] = rows;
+  return { published: row ?? null, behind: row?.dirty ?? false };
+}

@@ -1,0 +1,38 @@
+import { LegonetError } from '../errors.js';
+import { type Database, transaction } from './database.js';
+import { type Leadership, type Role, tryLead } from './lock.js';
+
+/**
+ * Forgets everything that is projected, so that the log is projected again from its start. Versions,
+ * weights and requests stay. Throws `busy` (retryable) while another process projects or builds.
+ */
+export async function dropProjections(database: Database): Promise<void> {
+  const held: Leadership[] = [];
+  try {
+    for (const role of ['project', 'build'] as const satisfies readonly Role[]) {
+      const leadership = await tryLead(database.url, role);
+      if (!leadership) {
+        throw new LegonetError(
+          'busy',
+          'a `legonet start` is running on this database: stop it first',
+          'retryable',
+        );
+      }
+      held.push(leadership);
+    }
+    await transaction(database.pool, async (client) => {
+      await client.query(
+        `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, removals,
+                  erasures, adapter_statistics, dirty_adapters, offsets`,
+      );
+      // Skipped deletions stay skipped, and what was redriven is in the log again.
+      await client.query('DELETE FROM dead_letters WHERE skipped_at IS NULL');
+      // Whatever the log says now, every adapter is built from it again.
+      await client.query(
+        `INSERT INTO dirty_adapters (adapter, partition, position) SELECT adapter, 0, -1 FROM adapters`,
+      );
+    });
+  } finally {
+    for (const leadership of held) await leadership.release();
+  }
+}
