@@ -93,8 +93,16 @@ test.each([
   ['a column without a name', ',f0,label\n0,1,cat\n', /has no name/],
   ['a single column', 'cat\ndog\n', /0 columns of numbers/],
   ['another separator', '1;2;cat\n3;4;dog\n', /0 columns of numbers/],
-  ['a quote never closed', '1,2,cat\n3,4,"dog\n5,6,emu\n', /never closed, after row 0/],
-  ['a row without an end', `1,2,cat\n3,4,${'x'.repeat(2 ** 21)}`, /longer than 1024 KiB/],
+  [
+    'a quote never closed',
+    '1,2,cat\n3,4,"dog\n5,6,emu\n',
+    /record 2 of the file has a quote that is never closed/,
+  ],
+  [
+    'a row without an end',
+    `1,2,cat\n3,4,${'x'.repeat(2 ** 21)}`,
+    /record 2 of the file is longer than 1024 KiB/,
+  ],
 ])('%s: refused with a reason that quotes no row', async (_, text, reason) => {
   const error = await read(text).catch((thrown) => thrown);
   expect(error).toMatchObject({ code: 'input_malformed' });
