@@ -145,6 +145,10 @@ describe('a correction', () => {
       .inForce('bb');
   });
 
+  it('that comes twice is one event', () => {
+    given(correction(B2)).when(correction(B2)).thenDecides({ kind: 'ignore' }).unchanged();
+  });
+
   it('that is less than the one in force changes nothing', () => {
     given(correction(B2)).when(correction(A1)).thenDecides({ kind: 'ignore' }).unchanged();
   });

@@ -48,12 +48,12 @@ export function readColumns(
       columns: unlabelled ? columns : { ...columns, label: record.length - 1 },
     };
   }
+  if (features.some((i) => record[i]?.trim() === '')) {
+    throw malformed(name, 'a column has no name: name it, or leave it out if it is an index');
+  }
   // With a few odd fields among the names, or among numbers, a guess could lose a sample.
   if (names.length > 0 && names.length < features.length) {
     throw malformed(name, 'the first row mixes names and numbers: name every column, or none');
-  }
-  if (features.some((i) => record[i]?.trim() === '')) {
-    throw malformed(name, 'a column has no name: name it, or leave it out if it is an index');
   }
   if (columns.label === undefined && !unlabelled) {
     throw new LegonetError('labels_missing', `${name}: no column is named label or class`);

@@ -51,7 +51,7 @@ export async function* readCsv(
       }
     }
   } catch (error) {
-    throw error instanceof CsvError ? withoutContent(error, options.name, row) : error;
+    throw error instanceof CsvError ? withoutContent(error, options.name) : error;
   }
   if (rows.length > 0) yield { rows, bytes: 0 };
 }
@@ -96,13 +96,12 @@ function describe(what: string, text: string | null | undefined): string | undef
 }
 
 /** The parser's own message and error quote the record, which may be about a person. */
-function withoutContent(error: CsvError, name: string, row: number): LegonetError {
-  const after = row === 0 ? 'in the first row' : `after row ${row - 1}`;
-  const reason =
-    error.code === 'CSV_MAX_RECORD_SIZE'
-      ? `a row longer than ${RECORD_BYTES / 1024} KiB, or a quote that is never closed`
-      : error.code === 'CSV_QUOTE_NOT_CLOSED'
-        ? 'a quote that is never closed'
-        : `not CSV (${error.code})`;
-  return new LegonetError('input_malformed', `${name}: ${reason}, ${after}`);
+function withoutContent(error: CsvError, name: string): LegonetError {
+  const reasons: Readonly<Record<string, string>> = {
+    CSV_MAX_RECORD_SIZE: `is longer than ${RECORD_BYTES / 1024} KiB, or has a quote that is never closed`,
+    CSV_QUOTE_NOT_CLOSED: 'has a quote that is never closed',
+  };
+  const record = Number(error.records) + 1;
+  const reason = reasons[error.code] ?? `is not CSV (${error.code})`;
+  return new LegonetError('input_malformed', `${name}: record ${record} of the file ${reason}`);
 }

@@ -1,0 +1,66 @@
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openDatabase } from '#src/store/database.js';
+import { openEmbeddedPostgres } from '#src/store/embedded/open.js';
+
+const CHILD = fileURLToPath(new URL('embedded-child.mjs', import.meta.url));
+
+type Message = { url?: string; started?: boolean; code?: string; message?: string };
+
+/** Another process that has the server open. */
+export type Child = Message & {
+  readonly process: ChildProcess;
+  close(): Promise<void>;
+  kill(): Promise<void>;
+};
+
+export async function openInChild(dataDir: string, options: ForkOptions = {}): Promise<Child> {
+  const child = fork(CHILD, [dataDir], options);
+  const message = await new Promise<Message>((resolve, reject) => {
+    child.once('message', (value) => resolve(value as Message));
+    child.once('exit', (code) => reject(new Error(`the child ended early (${code})`)));
+  });
+  const ended = child.exitCode === null ? once(child, 'exit') : Promise.resolve();
+  const end = async (how: () => void) => {
+    how();
+    await ended;
+  };
+  return {
+    ...message,
+    process: child,
+    close: () => end(() => child.send('close')),
+    kill: () => end(() => child.kill('SIGKILL')),
+  };
+}
+
+/** A new directory below which the server's user may go, also when we are root. */
+export async function temporaryDirectory(mode = 0o711): Promise<string> {
+  const directory = await mkdtemp(join(await realpath(tmpdir()), 'legonet-test-embedded-'));
+  await chmod(directory, mode);
+  return directory;
+}
+
+/** Stops what a failed test left running, and removes the data wherever it is. */
+export async function removeDataDir(dataDir: string): Promise<void> {
+  const home = await realpath(join(dataDir, 'postgres')).catch(() => undefined);
+  if (home === undefined) return;
+  await openEmbeddedPostgres(dataDir).then(
+    (server) => server.close(),
+    () => {},
+  );
+  await rm(home, { recursive: true, force: true });
+  await rm(dataDir, { recursive: true, force: true });
+}
+
+export async function query(url: string | undefined, sql: string): Promise<unknown[]> {
+  const database = openDatabase(String(url), 1);
+  try {
+    return (await database.pool.query(sql)).rows;
+  } finally {
+    await database.close();
+  }
+}
