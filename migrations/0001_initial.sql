@@ -3,7 +3,7 @@
 
 -- The model in force: one to a database.
 CREATE TABLE model (
-  only          boolean PRIMARY KEY DEFAULT true CHECK (only),
+  singleton     boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   name          text NOT NULL,
   configuration json NOT NULL,
   digest        text NOT NULL,

@@ -1,5 +1,5 @@
 import type { Rows } from '../model/statistics.js';
-import { type Queryable, queryBinary } from '../store/database.js';
+import { type Queryable, queryPrepared } from '../store/database.js';
 
 /** Rows to a round trip: bounds memory at PAGE × dimension bytes, however large the adapter. */
 const PAGE = 8192;
@@ -43,7 +43,7 @@ async function readPage(
   partition: number,
   after: bigint,
 ): Promise<Page | undefined> {
-  const { rows } = await queryBinary<Page>(
+  const { rows } = await queryPrepared<Page>(
     client,
     'members-page',
     `SELECT count(*) AS count, max(position) AS last,

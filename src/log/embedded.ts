@@ -1,6 +1,6 @@
 import type { LogRecord } from '../events/record.js';
 import { byteaArray, int8Array, textArray } from '../store/arrays.js';
-import { type Database, queryBinary } from '../store/database.js';
+import { type Database, queryPrepared } from '../store/database.js';
 import { Alarm, listen } from '../store/listen.js';
 import {
   type Consumption,
@@ -92,7 +92,7 @@ export class EmbeddedLog implements EventLog {
     maxRecords = DEFAULT_MAX_RECORDS,
     maxBytes = DEFAULT_MAX_BYTES,
   ): Promise<LogRecord[]> {
-    const { rows } = await queryBinary<Row>(
+    const { rows } = await queryPrepared<Row>(
       this.#database.pool,
       'log-read',
       `SELECT position, key, value, headers, time FROM (
@@ -106,7 +106,7 @@ export class EmbeddedLog implements EventLog {
     return rows.map(({ headers, ...record }) => ({
       ...record,
       partition: PARTITION,
-      headers: headers === null ? {} : JSON.parse(headers),
+      headers: headers ?? {},
     }));
   }
 
@@ -146,6 +146,6 @@ type Row = {
   position: bigint;
   key: string | null;
   value: Uint8Array | null;
-  headers: string | null;
+  headers: Record<string, string> | null;
   time: bigint;
 };

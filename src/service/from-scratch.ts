@@ -2,7 +2,7 @@ import { type BuiltModel, buildModel } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import type { Rows } from '../model/statistics.js';
-import { type Database, queryBinary, type Queryable, transaction } from '../store/database.js';
+import { type Database, queryPrepared, type Queryable, transaction } from '../store/database.js';
 
 /** A build that used nothing but the retained samples, and what it is to be compared with. */
 export type FromScratch = BuiltModel & {
@@ -46,7 +46,7 @@ async function readRetained(client: Queryable, dimension: number): Promise<Rows>
     'DECLARE retained NO SCROLL CURSOR FOR SELECT label, encoding FROM samples',
   );
   for (let at = 0; at < count; ) {
-    const page = await queryBinary<{ label: number; encoding: Buffer }>(
+    const page = await queryPrepared<{ label: number; encoding: Buffer }>(
       client,
       'retained-page',
       `FETCH ${PAGE} FROM retained`,

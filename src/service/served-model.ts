@@ -4,7 +4,7 @@ import { littleEndian } from '../model/bytes.js';
 import type { AdapterWeights } from '../model/predict.js';
 import { modelDigest } from '../model/digest.js';
 import type { Model } from '../model/model.js';
-import { type Database, queryBinary, transaction } from '../store/database.js';
+import { type Database, queryPrepared, transaction } from '../store/database.js';
 
 /** A model version, its weights in memory and every digest checked. */
 export type ServedModel = {
@@ -32,7 +32,7 @@ export async function loadServedModel(
       );
       const [latest] = versions.rows;
       if (!latest) return null;
-      const { rows } = await queryBinary<RevisionRow>(
+      const { rows } = await queryPrepared<RevisionRow>(
         client,
         'served-weights',
         `SELECT r.adapter, r.members, r.weights_digest AS digest, w.bytes

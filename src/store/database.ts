@@ -13,19 +13,12 @@ export type Database = {
   close(): Promise<void>;
 };
 
-/**
- * int8 columns are positions and times: bigint, never a rounded number. Binary results are used where
- * much data is read; a bytea is copied, since the driver reuses the buffer that it arrived in.
- */
+/** int8 columns are positions and times: bigint, never a rounded number. */
 const types = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
-    const binary = format === 'binary';
-    if (oid === pg.types.builtins.INT8) {
-      return binary ? (value: Buffer) => value.readBigInt64BE() : BigInt;
-    }
-    if (binary && oid === pg.types.builtins.BYTEA) return (value: Buffer) => Buffer.from(value);
-    return pg.types.getTypeParser(oid, format as 'text');
-  }) as typeof pg.types.getTypeParser,
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8
+      ? BigInt
+      : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
 };
 
 export function openDatabase(url: string, connections = 8): Database {
@@ -41,14 +34,17 @@ export function openDatabase(url: string, connections = 8): Database {
   return { url, pool, orm: drizzle(pool), close: () => pool.end() };
 }
 
-/** A prepared query with binary results: no hex and no decimal parsing where much data is read. */
-export function queryBinary<Row extends pg.QueryResultRow>(
+/**
+ * A query that is parsed once a connection. (Results stay in text form: node-postgres reads binary
+ * ones as UTF-8 first, which loses bytes.)
+ */
+export function queryPrepared<Row extends pg.QueryResultRow>(
   client: Queryable,
   name: string,
   text: string,
   values: unknown[],
 ): Promise<pg.QueryResult<Row>> {
-  return client.query<Row>({ name, text, values, binary: true } as pg.QueryConfig);
+  return client.query<Row>({ name, text, values });
 }
 
 /** A single connection outside any pool, for LISTEN, advisory locks and worker threads. */

@@ -6,7 +6,7 @@ import {
   type Shape,
   type Statistics,
 } from '../model/statistics.js';
-import { type Queryable, queryBinary } from './database.js';
+import { type Queryable, queryPrepared } from './database.js';
 
 /*
  * Kept statistics are the sums over an adapter's members with positions before `through`. Whoever
@@ -43,7 +43,7 @@ export async function readStatistics(
   adapter: number,
   shape: Shape,
 ): Promise<KeptStatistics | null> {
-  const { rows } = await queryBinary<{ count: number; through: string; sums: Buffer }>(
+  const { rows } = await queryPrepared<{ count: number; through: string; sums: Buffer }>(
     client,
     'statistics-read',
     'SELECT count, through::text AS through, sums FROM adapter_statistics WHERE adapter = $1',
