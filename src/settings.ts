@@ -63,11 +63,8 @@ function readSecret(name: string, file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    throw new LegonetError(
-      'invalid_setting',
-      `${name}_FILE: cannot read ${file}`,
-      'terminal',
-      { cause },
-    );
+    throw new LegonetError('invalid_setting', `${name}_FILE: cannot read ${file}`, 'terminal', {
+      cause,
+    });
   }
 }

@@ -1,4 +1,10 @@
-import { fitAdapter, fitFromStatistics, isDual, weightsBytes, weightsDigest } from '../model/adapter.js';
+import {
+  fitAdapter,
+  fitFromStatistics,
+  isDual,
+  weightsBytes,
+  weightsDigest,
+} from '../model/adapter.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import {
@@ -36,7 +42,10 @@ export async function buildAdapterFrom(
   task: AdapterTask,
 ): Promise<BuildResult> {
   const kept = await readStatistics(client, task.adapter, task.shape);
-  return (kept && (await fromStatistics(client, kernel, task, kept))) ?? fromMembers(client, kernel, task);
+  return (
+    (kept && (await fromStatistics(client, kernel, task, kept))) ??
+    fromMembers(client, kernel, task)
+  );
 }
 
 /** Null when too few members are left for the primal form. */

@@ -70,7 +70,13 @@ function published(model: Model, next: NewVersion, now: Date): Announcement {
     },
     meta(name, eventId, now),
   );
-  return { kind: 'published', version, eventId, key: `${name}:${version}`, value: encodeEvent(event) };
+  return {
+    kind: 'published',
+    version,
+    eventId,
+    key: `${name}:${version}`,
+    value: encodeEvent(event),
+  };
 }
 
 function retirementOf(
@@ -83,7 +89,13 @@ function retirementOf(
   const eventId = `${model.digest}:${version}:retired`;
   const data = { model: name, version, because, erasedWeights: [...erasedWeights] };
   const event = versionRetired(data, meta(name, eventId, now));
-  return { kind: 'retired', version, eventId, key: `${name}:${version}`, value: encodeEvent(event) };
+  return {
+    kind: 'retired',
+    version,
+    eventId,
+    key: `${name}:${version}`,
+    value: encodeEvent(event),
+  };
 }
 
 const meta = (name: string, id: string, now: Date): MetaInput => ({

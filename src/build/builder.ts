@@ -3,9 +3,9 @@ import type { BuiltAdapter } from '../model/build.js';
 import { modelDigest } from '../model/digest.js';
 import type { Model } from '../model/model.js';
 import { type Database, transaction } from '../store/database.js';
+import { announce } from './announce.js';
 import { commitVersion, type NewVersion } from './commit.js';
 import type { Compute } from './compute.js';
-import { announce } from './announce.js';
 import { type BuildPlan, cutJson, readPlan } from './plan.js';
 
 export type BuildOptions = {

@@ -1,6 +1,6 @@
-import type { Kernel } from '../model/kernel.js';
 import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
+import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { connect } from '../store/database.js';
 import type { AdapterTask } from './adapter.js';

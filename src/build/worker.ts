@@ -5,8 +5,8 @@ import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
 import { connect } from '../store/database.js';
 import type { AdapterTask } from './adapter.js';
-import type { ThreadData } from './threads.js';
 import { buildInSnapshot } from './snapshot.js';
+import type { ThreadData } from './threads.js';
 
 /*
  * Runs in a worker thread: everything heavy is done here, so that nothing else in the process waits.

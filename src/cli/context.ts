@@ -21,7 +21,11 @@ export function toJson(value: unknown): string {
   return JSON.stringify(
     value,
     (_, item) =>
-      typeof item === 'bigint' ? (Number.isSafeInteger(Number(item)) ? Number(item) : `${item}`) : item,
+      typeof item === 'bigint'
+        ? Number.isSafeInteger(Number(item))
+          ? Number(item)
+          : `${item}`
+        : item,
     2,
   );
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LegonetError } from '../errors.js';
 import { readSettings } from '../settings.js';
@@ -40,7 +41,7 @@ export async function run(args: readonly string[]): Promise<number> {
 
 function explain(error: unknown): number {
   const known = error instanceof LegonetError;
-  const verbose = ['debug', 'trace'].includes(process.env['LOG_LEVEL'] ?? '');
+  const verbose = ['debug', 'trace'].includes(process.env.LOG_LEVEL ?? '');
   const text = known ? `${error.message} [${error.code}]` : String(error);
   const stack = verbose && error instanceof Error ? `\n${error.stack}` : '';
   process.stderr.write(`legonet: ${text}${stack}\n`);
@@ -50,7 +51,7 @@ function explain(error: unknown): number {
 function createProgram(result: Result): Command {
   const program = new Command('legonet')
     .description(DESCRIPTION)
-    .version(process.env['npm_package_version'] ?? '0.1.0')
+    .version(packageVersion())
     .showHelpAfterError('(see --help)')
     .addHelpText('after', SETTINGS)
     .exitOverride();
@@ -72,20 +73,33 @@ function createProgram(result: Result): Command {
   return program;
 }
 
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')).version;
+}
+
 type Add = (name: string, summary: string, load: () => Promise<{ run: Action }>) => Command;
 const JSON_FLAG = ['--json', 'print one JSON document'] as const;
 
 function addServiceCommands(add: Add): void {
-  add('start', 'run: project events, build and publish versions', () => import('./commands/start.js'))
+  add(
+    'start',
+    'run: project events, build and publish versions',
+    () => import('./commands/start.js'),
+  )
     .option('--demo', 'stream the digits, delete some, and check that the deletions are exact')
     .option('--once', 'catch up, publish and exit')
     .option('--roles <list>', 'which of project, build, publish to run', 'project,build,publish');
-  add('init <MODEL.json>', 'create the model', () => import('./commands/init.js')).option(...JSON_FLAG);
+  add('init <MODEL.json>', 'create the model', () => import('./commands/init.js')).option(
+    ...JSON_FLAG,
+  );
 }
 
 function addEventCommands(add: Add): void {
-  add('ingest <FILE...>', 'samples from .csv[.gz], .ndjson[.gz] or .npy files to events', () =>
-    import('./commands/ingest.js'),
+  add(
+    'ingest <FILE...>',
+    'samples from .csv[.gz], .ndjson[.gz] or .npy files to events',
+    () => import('./commands/ingest.js'),
   )
     .option('--labels <file>', 'labels of a .npy file: .npy of class indices, or text, one a line')
     .option('--id-prefix <text>', "of sample ids (default: the file's name)")
@@ -106,33 +120,47 @@ function addQueryCommands(add: Add): void {
     add(name, summary, load).option(...JSON_FLAG);
   query('status', 'the version in service, and what waits', () => import('./commands/status.js'));
   query('versions [N]', 'all versions, or one', () => import('./commands/versions.js'));
-  query('sample <ID>', 'is it retained, and in which adapters', () => import('./commands/sample.js'));
+  query(
+    'sample <ID>',
+    'is it retained, and in which adapters',
+    () => import('./commands/sample.js'),
+  );
   query('adapter <J>', 'its members, weights and version', () => import('./commands/adapter.js'));
-  query('deletions [ID]', 'requests, and the versions that apply them', () =>
-    import('./commands/deletions.js'),
+  query(
+    'deletions [ID]',
+    'requests, and the versions that apply them',
+    () => import('./commands/deletions.js'),
   );
   query('predict <FILE>', 'labels and scores of samples', () => import('./commands/predict.js'));
 }
 
 function addRepairCommands(add: Add): void {
-  add('rebuild', 'build anew in memory, from the retained samples alone', () =>
-    import('./commands/rebuild.js'),
+  add(
+    'rebuild',
+    'build anew in memory, from the retained samples alone',
+    () => import('./commands/rebuild.js'),
   )
     .requiredOption('--from-scratch', 'without anything that was built before')
     .option('--check', 'fail unless it is, bit for bit, the version in service')
     .option(...JSON_FLAG);
-  add('replay', 'drop the projections and project the log again', () =>
-    import('./commands/replay.js'),
+  add(
+    'replay',
+    'drop the projections and project the log again',
+    () => import('./commands/replay.js'),
   ).option(...JSON_FLAG);
-  add('dead-letters', 'events that could not be applied, and why', () =>
-    import('./commands/dead-letters.js'),
+  add(
+    'dead-letters',
+    'events that could not be applied, and why',
+    () => import('./commands/dead-letters.js'),
   )
     .option('--redrive <ids...>', 'put them into the log again (`all` for every one)')
     .option('--skip <id>', 'go past a deletion that stops its partition')
     .option(...JSON_FLAG);
-  add('doctor', 'look for trouble, and say what to do', () => import('./commands/doctor.js')).option(
-    ...JSON_FLAG,
-  );
+  add(
+    'doctor',
+    'look for trouble, and say what to do',
+    () => import('./commands/doctor.js'),
+  ).option(...JSON_FLAG);
 }
 
 function count(text: string): number {

@@ -15,10 +15,7 @@ const SOURCE = 'urn:legonet:command-line';
 const HEADERS = { 'content-type': EVENT_CONTENT_TYPE };
 
 /** A row of a file as a record of the log. Throws a `LegonetError` saying what is wrong with it. */
-export function toRecord(
-  model: Model,
-  row: Exclude<InputRow, { kind: 'bad' }>,
-): NewRecord {
+export function toRecord(model: Model, row: Exclude<InputRow, { kind: 'bad' }>): NewRecord {
   if (row.kind === 'raw') return { key: keyOfRaw(row.bytes), value: row.bytes, headers: HEADERS };
   const { sampleId, label, subjectId, encoding } = row;
   const event = sampleIngested(

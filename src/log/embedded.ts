@@ -122,17 +122,17 @@ export class EmbeddedLog implements EventLog {
       topic,
       erasures
         .filter(({ key, deletion }) => deletion === null && !reminded.has(key))
-        .map(({ key, requestId }) => ({ key, value: null, headers: { [REQUEST_HEADER]: requestId } })),
+        .map(({ key, requestId }) => ({
+          key,
+          value: null,
+          headers: { [REQUEST_HEADER]: requestId },
+        })),
     );
     await this.#database.pool.query(
       `DELETE FROM log_records r USING unnest($2::text[], $3::int8[]) AS e(key, keep)
        WHERE r.topic = $1 AND r.key = e.key AND r.value IS NOT NULL
          AND r.position IS DISTINCT FROM e.keep`,
-      [
-        topic,
-        keys,
-        int8Array(erasures.map(({ deletion }) => deletion?.position ?? null)),
-      ],
+      [topic, keys, int8Array(erasures.map(({ deletion }) => deletion?.position ?? null))],
     );
   }
 

@@ -1,8 +1,8 @@
 import type { Fact } from '../events/retention.js';
 import { decide, evolve } from '../events/retention.js';
+import { REQUEST_HEADER } from '../log/event-log.js';
 import type { Changes, Known, RequestRow, SubjectErasure } from './changes.js';
 import type { Interpreted } from './interpret.js';
-import { REQUEST_HEADER } from '../log/event-log.js';
 import { Letters } from './letters.js';
 import { Tracks } from './tracks.js';
 

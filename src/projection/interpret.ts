@@ -31,7 +31,8 @@ export function interpret(model: Model, record: LogRecord): Interpreted {
     return { record, kind: result.deletion ? 'stopping' : 'rejected', code, reason: message };
   }
   const { event } = result;
-  if (event.kind === 'deleted' || event.kind === 'erased') return { record, kind: 'deletion', event };
+  if (event.kind === 'deleted' || event.kind === 'erased')
+    return { record, kind: 'deletion', event };
   try {
     return { record, kind: 'content', event, content: contentOf(model, event) };
   } catch (error) {

@@ -55,7 +55,9 @@ export class Letters {
   changes(isDeleted: (key: string) => boolean) {
     const conflicts = [...this.#conflicts.values()].filter(({ key }) => !isDeleted(key ?? ''));
     const rejected = this.#rejected.map((letter) =>
-      letter.key !== null && isDeleted(letter.key) ? { ...letter, value: null, headers: {} } : letter,
+      letter.key !== null && isDeleted(letter.key)
+        ? { ...letter, value: null, headers: {} }
+        : letter,
     );
     return { letters: [...rejected, ...conflicts], withdrawn: [...this.#withdrawn.values()] };
   }

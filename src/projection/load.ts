@@ -93,7 +93,11 @@ function version(row: SampleRow, which: 'ingest' | 'correction', time: bigint): 
 }
 
 async function loadSubjects(client: Queryable, ids: Buffer) {
-  const { rows } = await client.query<{ sample_id: string; subject_id: string; first_time: bigint }>(
+  const { rows } = await client.query<{
+    sample_id: string;
+    subject_id: string;
+    first_time: bigint;
+  }>(
     'SELECT sample_id, subject_id, first_time FROM sample_subjects WHERE sample_id = ANY($1::text[])',
     [ids],
   );
@@ -138,10 +142,7 @@ async function loadErasures(
     [textArray(subjects)],
   );
   return new Map(
-    rows.map((row) => [
-      row.subject_id,
-      { until: row.erased_until, requestId: row.request_id },
-    ]),
+    rows.map((row) => [row.subject_id, { until: row.erased_until, requestId: row.request_id }]),
   );
 }
 

@@ -1,8 +1,8 @@
 import type { LogRecord } from '../events/record.js';
 import type { Model } from '../model/model.js';
-import type { Named } from './load.js';
 import type { Item } from './fold.js';
 import { type Interpreted, interpret } from './interpret.js';
+import type { Named } from './load.js';
 
 /** Nearest adapters of `encodings` int8 [count, dimension]: ids [count, activated]. */
 export type Activate = (encodings: Int8Array, count: number) => Promise<Int32Array>;
@@ -36,7 +36,8 @@ export async function prepare(
     encodings.set(encoding, i * dimension);
   });
   const { activated } = model.configuration;
-  const active = contents.length > 0 ? await activate(encodings, contents.length) : new Int32Array();
+  const active =
+    contents.length > 0 ? await activate(encodings, contents.length) : new Int32Array();
   let next = 0;
   const items = read.map((item): Item => {
     if (item.kind !== 'content') return item;

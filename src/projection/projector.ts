@@ -1,5 +1,5 @@
 import type { Batch, EventLog } from '../log/event-log.js';
-import { apply, type ApplyOptions } from './apply.js';
+import { type ApplyOptions, apply } from './apply.js';
 import { eraseFromLog } from './erase.js';
 import { type Activate, prepare } from './prepare.js';
 
@@ -22,7 +22,10 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
   let applying: Promise<void> = eraseFromLog(options);
   applying.catch(() => failed.abort());
 
-  const applyBatch = async ({ partition, records }: Batch, prepared: ReturnType<typeof prepare>) => {
+  const applyBatch = async (
+    { partition, records }: Batch,
+    prepared: ReturnType<typeof prepare>,
+  ) => {
     const place = { partition, next: next.get(partition) ?? 0n };
     next.set(partition, await apply(options, place, await prepared));
     await eraseFromLog(options);

@@ -172,9 +172,10 @@ async function writeErasures(client: Queryable, { erasures }: Changes): Promise<
       int8Array([...erasures.values()].map(({ declared }) => declared?.position ?? null)),
     ],
   );
-  await client.query('DELETE FROM dead_letters WHERE key = ANY($1::text[]) AND digest IS NOT NULL', [
-    ids,
-  ]);
+  await client.query(
+    'DELETE FROM dead_letters WHERE key = ANY($1::text[]) AND digest IS NOT NULL',
+    [ids],
+  );
   await client.query(
     `UPDATE dead_letters SET value = NULL, headers = '{}' WHERE key = ANY($1::text[])`,
     [ids],

@@ -10,7 +10,13 @@ export type PublishOptions = {
   readonly reached?: (point: string) => void;
 };
 
-type OutboxRow = { id: bigint; kind: 'published' | 'retired'; version: number; key: string; value: Buffer };
+type OutboxRow = {
+  id: bigint;
+  kind: 'published' | 'retired';
+  version: number;
+  key: string;
+  value: Buffer;
+};
 
 const BATCH = 100;
 
@@ -28,7 +34,10 @@ export async function publishPending(options: PublishOptions): Promise<number[]>
     );
     if (rows.length === 0) return versions;
     reached('publish.before-append');
-    await log.append(topic, rows.map(({ key, value }) => ({ key, value, headers: HEADERS })));
+    await log.append(
+      topic,
+      rows.map(({ key, value }) => ({ key, value, headers: HEADERS })),
+    );
     reached('publish.after-append');
     const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
     await transaction(database.pool, async (client) => {

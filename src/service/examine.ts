@@ -1,6 +1,6 @@
-import { loadWasmKernel } from '../kernel/wasm.js';
-import { plainKernel } from '../kernel/plain.js';
 import { LegonetError } from '../errors.js';
+import { plainKernel } from '../kernel/plain.js';
+import { loadWasmKernel } from '../kernel/wasm.js';
 import type { Database } from '../store/database.js';
 import { loadModel } from '../store/model.js';
 import { readStatus } from '../store/status.js';
@@ -54,7 +54,8 @@ export async function examine(database: Database, lag: bigint): Promise<Finding[
       name: 'dead letters',
       ok: status.deadLetters === 0n,
       detail: `${status.deadLetters} events could not be applied`,
-      remedy: 'See `legonet dead-letters`; mend the cause, then `legonet dead-letters --redrive ID`.',
+      remedy:
+        'See `legonet dead-letters`; mend the cause, then `legonet dead-letters --redrive ID`.',
     },
   ];
 }
@@ -95,7 +96,8 @@ async function modelFinding(database: Database): Promise<Finding> {
     return { name, ok: true, detail };
   } catch (error) {
     const detail = error instanceof LegonetError ? error.message : String(error);
-    const remedy = 'Compare with `legonet rebuild --from-scratch`; restore a backup if they differ.';
+    const remedy =
+      'Compare with `legonet rebuild --from-scratch`; restore a backup if they differ.';
     return { name, ok: false, detail, remedy };
   }
 }

@@ -2,7 +2,7 @@ import { type BuiltModel, buildModel } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import type { Rows } from '../model/statistics.js';
-import { type Database, queryPrepared, type Queryable, transaction } from '../store/database.js';
+import { type Database, type Queryable, queryPrepared, transaction } from '../store/database.js';
 
 /** A build that used nothing but the retained samples, and what it is to be compared with. */
 export type FromScratch = BuiltModel & {
@@ -42,9 +42,7 @@ async function readRetained(client: Queryable, dimension: number): Promise<Rows>
   const count = Number(rows[0]?.count ?? 0n);
   const encodings = new Int8Array(count * dimension);
   const labels = new Uint16Array(count);
-  await client.query(
-    'DECLARE retained NO SCROLL CURSOR FOR SELECT label, encoding FROM samples',
-  );
+  await client.query('DECLARE retained NO SCROLL CURSOR FOR SELECT label, encoding FROM samples');
   for (let at = 0; at < count; ) {
     const page = await queryPrepared<{ label: number; encoding: Buffer }>(
       client,
@@ -60,7 +58,9 @@ async function readRetained(client: Queryable, dimension: number): Promise<Rows>
   return { encodings, labels };
 }
 
-async function readPublished(client: Queryable): Promise<Pick<FromScratch, 'published' | 'behind'>> {
+async function readPublished(
+  client: Queryable,
+): Promise<Pick<FromScratch, 'published' | 'behind'>> {
   const { rows } = await client.query<{ version: number; modelDigest: string; dirty: boolean }>(
     `SELECT version, model_digest AS "modelDigest",
             EXISTS (SELECT FROM dirty_adapters) AS dirty

@@ -1,6 +1,6 @@
-import type { Settings } from '../settings.js';
 import { EmbeddedLog } from '../log/embedded.js';
 import type { EventLog } from '../log/event-log.js';
+import type { Settings } from '../settings.js';
 import { type Database, openDatabase } from '../store/database.js';
 import { openEmbeddedPostgres } from '../store/embedded/open.js';
 import { migrate } from '../store/migrate.js';

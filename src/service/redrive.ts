@@ -20,9 +20,14 @@ export async function redrive(
     );
   }
   if (value === null) {
-    throw new LegonetError('record_erased', `dead letter ${id}: its sample was deleted, and it with it`);
+    throw new LegonetError(
+      'record_erased',
+      `dead letter ${id}: its sample was deleted, and it with it`,
+    );
   }
   const time = { [RECORD_TIME_HEADER]: headers[RECORD_TIME_HEADER] ?? String(recordTime) };
-  await log.append(settings.topics.sampleEvents, [{ key, value, headers: { ...headers, ...time } }]);
+  await log.append(settings.topics.sampleEvents, [
+    { key, value, headers: { ...headers, ...time } },
+  ]);
   await markRedriven(database.pool, id);
 }

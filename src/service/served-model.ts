@@ -1,9 +1,9 @@
 import { LegonetError } from '../errors.js';
 import { weightsDigest } from '../model/adapter.js';
 import { littleEndian } from '../model/bytes.js';
-import type { AdapterWeights } from '../model/predict.js';
 import { modelDigest } from '../model/digest.js';
 import type { Model } from '../model/model.js';
+import type { AdapterWeights } from '../model/predict.js';
 import { type Database, queryPrepared, transaction } from '../store/database.js';
 
 /** A model version, its weights in memory and every digest checked. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type Compute } from '../build/compute.js';
+import type { Compute } from '../build/compute.js';
 import { threadCompute } from '../build/threads.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';

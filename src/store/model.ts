@@ -54,10 +54,9 @@ export async function saveModel(
       ],
     );
     if (inserted.rowCount === 1) {
-      await client.query(
-        'INSERT INTO adapters (adapter) SELECT generate_series(0, $1::int - 1)',
-        [configuration.adapters],
-      );
+      await client.query('INSERT INTO adapters (adapter) SELECT generate_series(0, $1::int - 1)', [
+        configuration.adapters,
+      ]);
       return true;
     }
     const { rows } = await client.query<{ digest: string }>('SELECT digest FROM model');

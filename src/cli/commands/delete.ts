@@ -25,8 +25,10 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
     await requestDeletions(stores, request);
     const { requestId } = request;
     if (!options.wait) {
-      context.print({ requestId, requested: request.targets.length }, () =>
-        `Request ${requestId} is in the log. Follow it with \`legonet deletions ${requestId}\`.`,
+      context.print(
+        { requestId, requested: request.targets.length },
+        () =>
+          `Request ${requestId} is in the log. Follow it with \`legonet deletions ${requestId}\`.`,
       );
       return 0;
     }

@@ -1,5 +1,5 @@
 import { readLag } from '../../service/catch-up.js';
-import { type Finding, examine } from '../../service/examine.js';
+import { examine, type Finding } from '../../service/examine.js';
 import type { Context, ExitCode } from '../context.js';
 import { withStores } from '../stores.js';
 

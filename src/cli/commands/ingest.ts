@@ -42,8 +42,9 @@ export async function run(
   });
   context.print(done, () =>
     done
-      .map(({ file, events, rejected }) =>
-        `${file}: ${events} events in the log${rejected ? `, ${rejected} rows rejected` : ''}`,
+      .map(
+        ({ file, events, rejected }) =>
+          `${file}: ${events} events in the log${rejected ? `, ${rejected} rows rejected` : ''}`,
       )
       .join('\n'),
   );
@@ -80,7 +81,8 @@ export async function ingestFile(
   try {
     for await (const batch of input.batches(context.signal)) {
       const { records, bad } = toRecords(model, batch);
-      for (const reason of bad.slice(0, Math.max(0, TOLD - rejected))) context.say(`${file}: ${reason}`);
+      for (const reason of bad.slice(0, Math.max(0, TOLD - rejected)))
+        context.say(`${file}: ${reason}`);
       await stores.log.append(stores.settings.topics.sampleEvents, records);
       await saveIngested(pool, mark, batch.firstRow + batch.rows.length);
       events += records.length;

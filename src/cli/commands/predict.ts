@@ -95,5 +95,7 @@ function report(predictions: readonly Predicted[], { version }: ServedModel): st
   if (known.length === 0) return [...lines, `Version ${version}`].join('\n');
   const right = known.filter(({ label, expected }) => label === expected).length;
   const accuracy = ((100 * right) / known.length).toFixed(2);
-  return [...lines, `Version ${version}: ${right} of ${known.length} right (${accuracy} %)`].join('\n');
+  return [...lines, `Version ${version}: ${right} of ${known.length} right (${accuracy} %)`].join(
+    '\n',
+  );
 }

@@ -27,7 +27,13 @@ export async function run(
   }
   const equal = published?.modelDigest === modelDigest;
   const version = published?.version ?? null;
-  const result = { modelDigest, published: published?.modelDigest ?? null, equal, version, samples };
+  const result = {
+    modelDigest,
+    published: published?.modelDigest ?? null,
+    equal,
+    version,
+    samples,
+  };
   context.print({ ...result, behind }, () => {
     const lines = [`From ${samples} retained samples alone: ${modelDigest}`];
     if (!published) return lines.join('\n');

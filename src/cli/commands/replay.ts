@@ -33,12 +33,14 @@ export async function run(context: Context): Promise<ExitCode> {
   });
   const equal = before.modelDigest === after.modelDigest;
   const { version, modelDigest, retained, deleted } = after;
-  context.print({ version, modelDigest, retained, deleted, before: before.modelDigest, equal }, () =>
-    [
-      `Replayed: ${retained} samples retained, ${deleted} deleted.`,
-      `Version ${version}: ${modelDigest}`,
-      equal ? 'The same model as before.' : `Before: ${before.modelDigest}`,
-    ].join('\n'),
+  context.print(
+    { version, modelDigest, retained, deleted, before: before.modelDigest, equal },
+    () =>
+      [
+        `Replayed: ${retained} samples retained, ${deleted} deleted.`,
+        `Version ${version}: ${modelDigest}`,
+        equal ? 'The same model as before.' : `Before: ${before.modelDigest}`,
+      ].join('\n'),
   );
   return 0;
 }

@@ -1,9 +1,9 @@
 import { LegonetError } from '../../errors.js';
 import { catchUp } from '../../service/catch-up.js';
+import type { Stores } from '../../service/open.js';
 import { ROLES, type Role, runRole } from '../../service/roles.js';
 import { openService, type Service } from '../../service/service.js';
 import { loadModel, saveModel } from '../../store/model.js';
-import type { Stores } from '../../service/open.js';
 import type { Context, ExitCode } from '../context.js';
 import { createLogger } from '../logger.js';
 import { readModelFile } from '../model-file.js';

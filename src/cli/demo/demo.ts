@@ -51,7 +51,13 @@ export async function demo(context: Context, service: Service): Promise<boolean>
   const checks = [await check(service, tell)];
 
   const sample = await firstRetained(service, training);
-  tell('', `3. Somebody asks for ${sample.sampleId} to be deleted.`, '', pictures([sample.encoding]), '');
+  tell(
+    '',
+    `3. Somebody asks for ${sample.sampleId} to be deleted.`,
+    '',
+    pictures([sample.encoding]),
+    '',
+  );
   const { adapters } = await readSample(service.database.pool, sample.sampleId);
   tell(`     It is in adapters ${adapters.join(', ')} (nearest first).`);
   const second = await remove(context, service, 'sample', sample.sampleId);
@@ -75,7 +81,10 @@ export async function demo(context: Context, service: Service): Promise<boolean>
 
 type Tell = (...lines: string[]) => void;
 
-function tellVersion(tell: Tell, { version, parent, rebuilt, carried, modelDigest }: VersionRow): void {
+function tellVersion(
+  tell: Tell,
+  { version, parent, rebuilt, carried, modelDigest }: VersionRow,
+): void {
   tell(
     `     Version ${version} is published: adapters ${rebuilt.join(', ')} rebuilt, ${carried} carried over;`,
     `     version ${parent} is retired, its superseded weights are erased.`,

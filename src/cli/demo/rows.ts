@@ -9,7 +9,9 @@ export async function readRows(path: string): Promise<LabelledRow[]> {
   const input = await openInput(path);
   for await (const batch of input.batches()) {
     rows.push(
-      ...batch.rows.filter((row): row is LabelledRow => row.kind === 'sample' && row.label !== null),
+      ...batch.rows.filter(
+        (row): row is LabelledRow => row.kind === 'sample' && row.label !== null,
+      ),
     );
   }
   return rows;
