@@ -1,4 +1,4 @@
-// Rates of both kernels on one core: node bench/kernel.mjs [repetitions]
+// Rates of both kernels on one core: node bench/kernel.mjs [repetitions of the wasm kernel]
 import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 
@@ -22,15 +22,15 @@ function ridged(sums, n) {
   return a;
 }
 
-/** Median milliseconds of `repetitions` calls, after some that let the compiler settle. */
-function median(work) {
-  for (let i = 0; i < 3; i++) work();
-  const times = Array.from({ length: repetitions }, () => {
+/** Median milliseconds of `count` calls, after `first` that let the compiler settle. */
+function median(first, count, work) {
+  for (let i = 0; i < first; i++) work();
+  const times = Array.from({ length: count }, () => {
     const start = performance.now();
     work();
     return performance.now() - start;
   });
-  return times.sort((a, b) => a - b)[repetitions >> 1];
+  return times.sort((a, b) => a - b)[count >> 1];
 }
 
 /** Rows of the table: the operations are those of the task, symmetric halves counted once. */
@@ -71,8 +71,8 @@ const all = [...[256, 512, 768, 769].flatMap(tasks), ...dualTasks(769)];
 const cell = (value, digits) => value.toFixed(digits).padStart(10);
 console.log(`${'task'.padEnd(32)}   wasm ms   GFLOP/s  plain ms   GFLOP/s     times`);
 for (const [name, operations, work] of all) {
-  const fast = median(() => work(wasm));
-  const slow = median(() => work(plainKernel));
+  const fast = median(3, repetitions, () => work(wasm));
+  const slow = median(1, 3, () => work(plainKernel));
   const rate = (ms) => cell(operations / ms / 1e6, 1);
   console.log(
     name.padEnd(30) +
