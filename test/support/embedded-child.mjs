@@ -1,9 +1,9 @@
 // A process that opens the server of a data directory, tells its parent, and closes it when told to.
 import { openEmbeddedPostgres } from '#src/store/embedded/open.js';
 
-const [dataDir] = process.argv.slice(2);
+const [dataDir, durable] = process.argv.slice(2);
 try {
-  const server = await openEmbeddedPostgres(dataDir, { durable: false });
+  const server = await openEmbeddedPostgres(dataDir, { durable: durable === 'durable' });
   process.once('message', async () => {
     await server.close();
     process.disconnect();

@@ -125,8 +125,8 @@ async function ensureServer(
       throw wrongVersion(home, version, binaries.major);
     }
     onProgress('starting PostgreSQL');
-    const ready = async (port: number, isAlive: () => Promise<boolean>) =>
-      waitUntilReady({ ...(await question(context, port)), isAlive });
+    const ready = (server: Postmaster, isAlive: () => Promise<boolean>) =>
+      becomesReady(context, server, isAlive);
     return { ...(await startPostmaster({ ...context, binaries, signal, ready })), started: true };
   } catch (error) {
     // Whoever gives up waiting leaves nothing behind that no one uses.
@@ -136,14 +136,13 @@ async function ensureServer(
   }
 }
 
-async function becomesReady(context: Context, { pid, port }: Postmaster): Promise<boolean> {
-  const isAlive = () => isPostmaster(context.home, pid);
-  return waitUntilReady({ ...(await question(context, port)), isAlive });
-}
-
-async function question({ home, signal, onProgress }: Context, port: number) {
-  const onRecovery = () => onProgress('waiting for PostgreSQL to recover');
-  return { home, signal, onRecovery, url: await urlOf(home, port) };
+async function becomesReady(
+  { home, signal, onProgress }: Context,
+  { pid, port }: Postmaster,
+  isAlive = () => isPostmaster(home, pid),
+): Promise<boolean> {
+  const onSlow = () => onProgress('waiting for PostgreSQL to recover');
+  return waitUntilReady({ home, pid, url: await urlOf(home, port), isAlive, signal, onSlow });
 }
 
 async function urlOf(home: string, port: number): Promise<string> {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -23,8 +24,8 @@ export type StartOptions = {
   readonly binaries: Binaries;
   readonly durable: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Returns when the server answers on this port, or throws once `isAlive` is false. */
-  readonly ready: (port: number, isAlive: () => Promise<boolean>) => Promise<boolean>;
+  /** Returns true when the server answers, false once it is not alive. */
+  readonly ready: (server: Started, isAlive: () => Promise<boolean>) => Promise<boolean>;
   readonly choosePort?: () => Promise<number>;
 };
 
@@ -94,9 +95,9 @@ async function tryPort(
     });
     child.unref();
     const ended = whenEnded(child);
-    if (child.pid !== undefined && (await ready(port, async () => !ended.reason))) {
-      return { pid: child.pid, port };
-    }
+    const isAlive = async () => ended.reason === undefined;
+    if (child.pid === undefined) await once(child, 'error').catch(() => {});
+    else if (await ready({ pid: child.pid, port }, isAlive)) return { pid: child.pid, port };
     return { log: `${await readFrom(parts(home).log, size)}${ended.reason ?? ''}` };
   } finally {
     await log.close();
