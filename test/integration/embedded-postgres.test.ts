@@ -8,7 +8,13 @@ import { inspectEmbeddedPostgres } from '#src/store/embedded/inspect.js';
 import { openEmbeddedPostgres } from '#src/store/embedded/open.js';
 import { commandLine } from '#src/store/embedded/processes.js';
 import { freePort } from '#src/store/embedded/start.js';
-import { openInChild, query, removeDataDir, temporaryDirectory } from '../support/embedded.js';
+import {
+  dieWhileOpening,
+  openInChild,
+  query,
+  removeDataDir,
+  temporaryDirectory,
+} from '../support/embedded.js';
 
 const isRoot = process.getuid?.() === 0;
 const NOBODY = { uid: 65534, gid: 65534 };
@@ -147,6 +153,7 @@ describe('opening and closing', () => {
     };
     const options = { ...quick, signal: control.signal, onProgress };
     await expect(openEmbeddedPostgres(dataDir, options)).rejects.toThrow(/enough|aborted/);
+    expect(await inspectEmbeddedPostgres(dataDir)).toMatchObject({ state: 'stopped', users: 0 });
     const server = await openEmbeddedPostgres(dataDir, quick);
     expect(await inspectEmbeddedPostgres(dataDir)).toMatchObject({ state: 'running', users: 1 });
     await server.close();
@@ -180,6 +187,22 @@ describe('after a failure', () => {
     await owner.close();
     expect(await inspectEmbeddedPostgres(dataDir)).toMatchObject({ state: 'running', users: 1 });
     await next.close();
+  });
+
+  test.each([
+    ['creating the PostgreSQL database', 0],
+    ['creating the PostgreSQL database', 300],
+    ['starting PostgreSQL', 0],
+    ['starting PostgreSQL', 10],
+    ['starting PostgreSQL', 40],
+  ])('whoever is killed while %s (%i ms in) is no hindrance to the next', async (step, after) => {
+    if (step.startsWith('starting')) givenDatabase();
+    await dieWhileOpening(dataDir, step, after);
+    const server = await openEmbeddedPostgres(dataDir, quick);
+    expect(await query(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    expect((await readdir(join(dataDir, 'postgres'))).filter((n) => n.includes('new'))).toEqual([]);
+    await server.close();
+    expect(await inspectEmbeddedPostgres(dataDir)).toMatchObject({ state: 'stopped', users: 0 });
   });
 
   test('a leftover postmaster.pid that names a process of someone else is not believed', async () => {

@@ -41,6 +41,13 @@ export async function openInChild(
   };
 }
 
+/** A process that is killed so many milliseconds after it began a step of opening. */
+export async function dieWhileOpening(dataDir: string, step: string, after: number): Promise<void> {
+  const child = fork(CHILD, [dataDir, 'quick', step, String(after)]);
+  const [, signal] = await once(child, 'exit');
+  if (signal !== 'SIGKILL') throw new Error(`expected it to be killed, not ${signal}`);
+}
+
 /** A new directory below which the server's user may go, also when we are root. */
 export async function temporaryDirectory(mode = 0o711): Promise<string> {
   const directory = await mkdtemp(join(await realpath(tmpdir()), 'legonet-test-embedded-'));

@@ -40,11 +40,12 @@ export async function isPostmaster(home: string, pid: number): Promise<boolean> 
 /**
  * PostgreSQL does not start while the pid in a leftover postmaster.pid is in use, be it by a stranger;
  * in a restarted container that is common. The rest of the file stays: by it PostgreSQL knows whether
- * processes of the dead server still use its memory. Call it with the lock held and no server running.
+ * processes of the dead server still use its memory. Call it with the lock held.
  */
 export async function disownPidFile(home: string): Promise<void> {
   const found = await readPidFile(home);
-  if (!found || !exists(found.pid)) return;
+  // The file of a server that runs is its life line: without it the server ends within a minute.
+  if (!found || !exists(found.pid) || (await isPostmaster(home, found.pid))) return;
   const path = pidFile(home);
   const [, ...rest] = (await readFile(path, 'utf8')).split('\n');
   await writeFile(path, [NOBODY, ...rest].join('\n'));
