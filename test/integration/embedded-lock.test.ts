@@ -1,17 +1,24 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { withLock } from '#src/store/embedded/lock.js';
 import { thisProcess } from '#src/store/embedded/processes.js';
 import { temporaryDirectory } from '../support/embedded.js';
 
 const CHILD = fileURLToPath(new URL('../support/lock-child.mjs', import.meta.url));
 
+let directory: string;
+
+beforeEach(async () => {
+  directory = await temporaryDirectory();
+});
+
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
 test('one process at a time holds the lock, though each holder in the end is killed', async () => {
-  const directory = await temporaryDirectory();
   await writeFile(join(directory, 'number'), '0');
   const children = Array.from({ length: 4 }, () => fork(CHILD, [directory, '40']));
   const ends = await Promise.all(children.map((child) => once(child, 'exit')));
@@ -22,20 +29,17 @@ test('one process at a time holds the lock, though each holder in the end is kil
 });
 
 test('a holder whose pid was given to another process holds nothing', async () => {
-  const directory = await temporaryDirectory();
   const earlier = { ...(await thisProcess()), started: 'before' };
   await writeFile(join(directory, 'lock.7'), JSON.stringify(earlier));
   expect(await withLock(directory, async () => 'done')).toBe('done');
 });
 
 test('a lock file cut short by a power failure holds nothing', async () => {
-  const directory = await temporaryDirectory();
   await writeFile(join(directory, 'lock.7'), '{"pid":');
   expect(await withLock(directory, async () => 'done')).toBe('done');
 });
 
 test('waiting for the lock ends when the signal aborts, and names the holder', async () => {
-  const directory = await temporaryDirectory();
   const holders: number[] = [];
   await withLock(directory, async () => {
     const control = new AbortController();

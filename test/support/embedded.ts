@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openDatabase } from '#src/store/database.js';
+import { inspectEmbeddedPostgres } from '#src/store/embedded/inspect.js';
 import { openEmbeddedPostgres } from '#src/store/embedded/open.js';
 
 const CHILD = fileURLToPath(new URL('embedded-child.mjs', import.meta.url));
@@ -18,8 +19,11 @@ export type Child = Message & {
   kill(): Promise<void>;
 };
 
-export async function openInChild(dataDir: string, options: ForkOptions = {}): Promise<Child> {
-  const child = fork(CHILD, [dataDir], options);
+export async function openInChild(
+  dataDir: string,
+  { durable = false, ...options }: ForkOptions & { durable?: boolean } = {},
+): Promise<Child> {
+  const child = fork(CHILD, [dataDir, durable ? 'durable' : 'quick'], options);
   const message = await new Promise<Message>((resolve, reject) => {
     child.once('message', (value) => resolve(value as Message));
     child.once('exit', (code) => reject(new Error(`the child ended early (${code})`)));
@@ -37,6 +41,13 @@ export async function openInChild(dataDir: string, options: ForkOptions = {}): P
   };
 }
 
+/** A process that is killed so many milliseconds after it began a step of opening. */
+export async function dieWhileOpening(dataDir: string, step: string, after: number): Promise<void> {
+  const child = fork(CHILD, [dataDir, 'quick', step, String(after)]);
+  const [, signal] = await once(child, 'exit');
+  if (signal !== 'SIGKILL') throw new Error(`expected it to be killed, not ${signal}`);
+}
+
 /** A new directory below which the server's user may go, also when we are root. */
 export async function temporaryDirectory(mode = 0o711): Promise<string> {
   const directory = await mkdtemp(join(await realpath(tmpdir()), 'legonet-test-embedded-'));
@@ -46,13 +57,13 @@ export async function temporaryDirectory(mode = 0o711): Promise<string> {
 
 /** Stops what a failed test left running, and removes the data wherever it is. */
 export async function removeDataDir(dataDir: string): Promise<void> {
-  const home = await realpath(join(dataDir, 'postgres')).catch(() => undefined);
-  if (home === undefined) return;
-  await openEmbeddedPostgres(dataDir).then(
-    (server) => server.close(),
-    () => {},
-  );
-  await rm(home, { recursive: true, force: true });
+  const { state, home } = await inspectEmbeddedPostgres(dataDir);
+  if (state === 'running') {
+    const leases = join(String(home), 'leases');
+    await rm(leases, { recursive: true, force: true });
+    await (await openEmbeddedPostgres(dataDir)).close();
+  }
+  if (home !== undefined) await rm(home, { recursive: true, force: true });
   await rm(dataDir, { recursive: true, force: true });
 }
 

@@ -110,40 +110,51 @@ async function ensureServer(
   context: Context,
   users: number,
 ): Promise<Postmaster & { readonly started: boolean }> {
-  const { home, user, signal, onProgress } = context;
-  try {
-    const running = await findPostmaster(home);
-    if (running && (await becomesReady(context, running))) return { ...running, started: false };
-
-    await removeHalfMade(home);
-    const binaries = await findBinaries(home, user);
-    const version = await clusterVersion(home);
-    if (version === undefined) {
-      onProgress('creating the PostgreSQL database');
-      await createCluster({ ...context, binaries, signal });
-    } else if (version !== binaries.major) {
-      throw wrongVersion(home, version, binaries.major);
+  for (;;) {
+    const running = await findPostmaster(context.home);
+    if (running && (await joinServer(context, running, users))) {
+      return { ...running, started: false };
     }
-    onProgress('starting PostgreSQL');
-    const ready = async (port: number, isAlive: () => Promise<boolean>) =>
-      waitUntilReady({ ...(await question(context, port)), isAlive });
-    return { ...(await startPostmaster({ ...context, binaries, signal, ready })), started: true };
+    const fresh = await startServer(context);
+    if (fresh) return { ...fresh, started: true };
+  }
+}
+
+/** False if the server ended before it answered. */
+async function joinServer(context: Context, server: Postmaster, users: number): Promise<boolean> {
+  try {
+    return await becomesReady(context, server);
   } catch (error) {
     // Whoever gives up waiting leaves nothing behind that no one uses.
-    const postmaster = users === 0 ? await findPostmaster(home) : undefined;
-    if (postmaster) await signalStop(home, postmaster.pid);
+    if (users === 0) await signalStop(context.home, server.pid);
     throw error;
   }
 }
 
-async function becomesReady(context: Context, { pid, port }: Postmaster): Promise<boolean> {
-  const isAlive = () => isPostmaster(context.home, pid);
-  return waitUntilReady({ ...(await question(context, port)), isAlive });
+async function startServer(context: Context): Promise<Postmaster | undefined> {
+  const { home, user, signal, onProgress } = context;
+  await removeHalfMade(home);
+  const binaries = await findBinaries(home, user);
+  const version = await clusterVersion(home);
+  if (version === undefined) {
+    onProgress('creating the PostgreSQL database');
+    await createCluster({ ...context, binaries, signal });
+  } else if (version !== binaries.major) {
+    throw wrongVersion(home, version, binaries.major);
+  }
+  onProgress('starting PostgreSQL');
+  const ready = (server: Postmaster, isAlive: () => Promise<boolean>) =>
+    becomesReady(context, server, isAlive);
+  return startPostmaster({ ...context, binaries, signal, ready });
 }
 
-async function question({ home, signal, onProgress }: Context, port: number) {
-  const onRecovery = () => onProgress('waiting for PostgreSQL to recover');
-  return { home, signal, onRecovery, url: await urlOf(home, port) };
+async function becomesReady(
+  { home, signal, onProgress }: Context,
+  { pid, port }: Postmaster,
+  isAlive = () => isPostmaster(home, pid),
+): Promise<boolean> {
+  const onSlow = () => onProgress('waiting for PostgreSQL to recover');
+  return waitUntilReady({ home, pid, url: await urlOf(home, port), isAlive, signal, onSlow });
 }
 
 async function urlOf(home: string, port: number): Promise<string> {

@@ -14,10 +14,20 @@ const NOBODY = 2 ** 31 - 1;
 
 export type Postmaster = { readonly pid: number; readonly port: number };
 
+/** What postmaster.pid says; `status` is starting, stopping, ready or standby. */
+type PidFile = Postmaster & { readonly status: string };
+
 /** The server of this directory if it runs, whoever started it. */
 export async function findPostmaster(home: string): Promise<Postmaster | undefined> {
   const found = await readPidFile(home);
-  return found && (await isPostmaster(home, found.pid)) ? found : undefined;
+  if (!found || !(await isPostmaster(home, found.pid))) return undefined;
+  return { pid: found.pid, port: found.port };
+}
+
+/** Whether that process, the server of this directory, says that it takes connections. */
+export async function saysReady(home: string, pid: number): Promise<boolean> {
+  const found = await readPidFile(home);
+  return found?.pid === pid && found.status === 'ready';
 }
 
 /** Whether that process is the server of this directory: by its arguments, since pids are used again. */
@@ -30,11 +40,12 @@ export async function isPostmaster(home: string, pid: number): Promise<boolean> 
 /**
  * PostgreSQL does not start while the pid in a leftover postmaster.pid is in use, be it by a stranger;
  * in a restarted container that is common. The rest of the file stays: by it PostgreSQL knows whether
- * processes of the dead server still use its memory. Call it with the lock held and no server running.
+ * processes of the dead server still use its memory. Call it with the lock held.
  */
 export async function disownPidFile(home: string): Promise<void> {
   const found = await readPidFile(home);
-  if (!found || !exists(found.pid)) return;
+  // The file of a server that runs is its life line: without it the server ends within a minute.
+  if (!found || !exists(found.pid) || (await isPostmaster(home, found.pid))) return;
   const path = pidFile(home);
   const [, ...rest] = (await readFile(path, 'utf8')).split('\n');
   await writeFile(path, [NOBODY, ...rest].join('\n'));
@@ -66,11 +77,12 @@ export async function signalStop(home: string, pid: number): Promise<void> {
   }
 }
 
-async function readPidFile(home: string): Promise<Postmaster | undefined> {
+async function readPidFile(home: string): Promise<PidFile | undefined> {
   try {
-    // pid, data directory, start time, port, ...: miscadmin.h of PostgreSQL, LOCK_FILE_LINE_*.
-    const [pid, , , port] = (await readFile(pidFile(home), 'utf8')).split('\n').map(Number);
-    return pid && port && pid > 0 ? { pid, port } : undefined;
+    // The lines are those of LOCK_FILE_LINE_* in PostgreSQL's miscadmin.h.
+    const lines = (await readFile(pidFile(home), 'utf8')).split('\n');
+    const [pid, port] = [Number(lines[0]), Number(lines[3])];
+    return pid > 0 && port > 0 ? { pid, port, status: lines[7]?.trim() ?? '' } : undefined;
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -7,15 +7,16 @@ import { LegonetError } from '../../errors.js';
 import type { Binaries } from './binaries.js';
 import { writeSettings } from './cluster.js';
 import { parts } from './home.js';
-import { disownPidFile } from './postmaster.js';
+import { disownPidFile, findPostmaster } from './postmaster.js';
 import { type ServerUser, spawnOptions } from './run.js';
 
 const ATTEMPTS = 8;
 const LOG_LIMIT_BYTES = 4 << 20;
 const TAIL_LINES = 20;
 /** How long processes of a server that was killed may take to notice. */
-const MEMORY_LIMIT_MS = 60_000;
-const MEMORY_POLL_MS = 250;
+const LEFTOVER_LIMIT_MS = 60_000;
+const LEFTOVER_POLL_MS = 100;
+const LEFTOVER = /shared memory .*still in use|lock file .*already exists/;
 
 export type StartOptions = {
   readonly home: string;
@@ -23,20 +24,21 @@ export type StartOptions = {
   readonly binaries: Binaries;
   readonly durable: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Returns when the server answers on this port, or throws once `isAlive` is false. */
-  readonly ready: (port: number, isAlive: () => Promise<boolean>) => Promise<boolean>;
+  /** Returns true when the server answers, false once it is not alive. */
+  readonly ready: (server: Started, isAlive: () => Promise<boolean>) => Promise<boolean>;
   readonly choosePort?: () => Promise<number>;
 };
 
 export type Started = { readonly pid: number; readonly port: number };
 
 /**
- * Starts the server and waits until it answers. Call it with the lock held and no server running.
+ * Starts the server and waits until it answers. Call it with the lock held. Returns undefined if a
+ * server turns out to run: one whose starter was killed before the server wrote its postmaster.pid.
  * Throws `postgres_failed_to_start` with the end of its log.
  */
-export async function startPostmaster(options: StartOptions): Promise<Started> {
+export async function startPostmaster(options: StartOptions): Promise<Started | undefined> {
   const { home, user, durable, signal, choosePort = freePort } = options;
-  const limit = performance.now() + MEMORY_LIMIT_MS;
+  const limit = performance.now() + LEFTOVER_LIMIT_MS;
   let attempt = 1;
   for (;;) {
     await writeSettings(parts(home).data, user, durable);
@@ -44,10 +46,11 @@ export async function startPostmaster(options: StartOptions): Promise<Started> {
     const port = await choosePort();
     const outcome = await tryPort(options, port);
     if ('pid' in outcome) return outcome;
+    if (await findPostmaster(home)) return undefined;
     if (/Address already in use/.test(outcome.log) && attempt < ATTEMPTS) {
       attempt++;
-    } else if (/shared memory .*still in use/.test(outcome.log) && performance.now() < limit) {
-      await sleep(MEMORY_POLL_MS, undefined, signal && { signal });
+    } else if (LEFTOVER.test(outcome.log) && performance.now() < limit) {
+      await sleep(LEFTOVER_POLL_MS, undefined, signal && { signal });
     } else {
       throw failedToStart(home, outcome.log);
     }
@@ -80,7 +83,7 @@ async function tryPort(
   options: StartOptions,
   port: number,
 ): Promise<Started | { readonly log: string }> {
-  const { home, user, binaries, ready } = options;
+  const { home, user, binaries } = options;
   await rotateLog(parts(home).log);
   const log = await open(parts(home).log, 'a', 0o600);
   try {
@@ -93,25 +96,48 @@ async function tryPort(
       stdio: ['ignore', log.fd, log.fd],
     });
     child.unref();
-    const ended = whenEnded(child);
-    if (child.pid !== undefined && (await ready(port, async () => !ended.reason))) {
+    const ending = whenEnded(child);
+    if (child.pid !== undefined && (await isReady(options, child, child.pid, port, ending))) {
       return { pid: child.pid, port };
     }
-    return { log: `${await readFrom(parts(home).log, size)}${ended.reason ?? ''}` };
+    const reason = await ending.promise;
+    return { log: `${await readFrom(parts(home).log, size)}${reason}` };
   } finally {
     await log.close();
   }
 }
 
-function whenEnded(child: ChildProcess): { reason: string | undefined } {
-  const ended: { reason: string | undefined } = { reason: undefined };
-  child.once('error', (error) => {
-    ended.reason = error.message;
+async function isReady(
+  { ready }: StartOptions,
+  child: ChildProcess,
+  pid: number,
+  port: number,
+  ending: Ending,
+): Promise<boolean> {
+  try {
+    return await ready({ pid, port }, async () => !ending.done);
+  } catch (error) {
+    // Whoever gives up waiting leaves nothing behind that no one uses.
+    child.kill('SIGINT');
+    await ending.promise;
+    throw error;
+  }
+}
+
+type Ending = { done: boolean; readonly promise: Promise<string> };
+
+function whenEnded(child: ChildProcess): Ending {
+  const promise = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) =>
+      resolve(`(the server ended: ${signal ?? `exit code ${code}`})`),
+    );
   });
-  child.once('exit', (code, signal) => {
-    ended.reason = `(the server ended: ${signal ?? `exit code ${code}`})`;
+  const ending: Ending = { done: false, promise };
+  promise.then(() => {
+    ending.done = true;
   });
-  return ended;
+  return ending;
 }
 
 async function readFrom(path: string, position: number): Promise<string> {
