@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -207,12 +207,20 @@ describe('after a failure', () => {
 
   test('a leftover postmaster.pid that names a process of someone else is not believed', async () => {
     givenDatabase();
-    const lines = [process.pid, join(dataDir, 'postgres/data'), 1, 1, '', '127.0.0.1', '', 'ready'];
-    await writeFile(join(dataDir, 'postgres/data/postmaster.pid'), `${lines.join('\n')}\n`);
-    expect(await inspectEmbeddedPostgres(dataDir)).toMatchObject({ state: 'stopped' });
-    const server = await openEmbeddedPostgres(dataDir, quick);
-    expect(server.started).toBe(true);
-    await server.close();
+    const data = join(dataDir, 'postgres', 'data');
+    const { uid, gid } = await stat(data);
+    // Of the same user: PostgreSQL itself sees that another user's cannot be a server on this data.
+    const stranger = spawn('sleep', ['600'], { uid, gid });
+    try {
+      const lines = [stranger.pid, data, 1, 1, '', '127.0.0.1', '', 'ready'];
+      await writeFile(join(data, 'postmaster.pid'), `${lines.join('\n')}\n`);
+      expect(await inspectEmbeddedPostgres(dataDir)).toMatchObject({ state: 'stopped' });
+      const server = await openEmbeddedPostgres(dataDir, quick);
+      expect(server.started).toBe(true);
+      await server.close();
+    } finally {
+      stranger.kill();
+    }
   });
 
   test('a half-made database is removed and made anew', async () => {
