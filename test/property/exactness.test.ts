@@ -1,0 +1,167 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LogRecord } from '#src/events/record.js';
+import { plainKernel } from '#src/kernel/plain.js';
+import { loadWasmKernel } from '#src/kernel/wasm.js';
+import { buildModel } from '#src/model/build.js';
+import { contentDigest } from '#src/projection/interpret.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { expected, histories, type Step } from '../support/histories.js';
+import { tinyModel } from '../support/models.js';
+import { Pipeline } from '../support/pipeline.js';
+
+/** `LEGONET_HISTORIES=5000 npx vitest run exactness` looks further. */
+const HISTORIES = Number(process.env.LEGONET_HISTORIES ?? 200);
+
+const model = tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } });
+const kernel = await loadWasmKernel();
+
+const digestOf = (rows: Parameters<typeof buildModel>[2]) =>
+  buildModel(plainKernel, model, rows).modelDigest;
+
+describe('the exactness equation', () => {
+  let main: TestDatabase;
+  let other: TestDatabase;
+  let counterfactual: Pipeline;
+
+  beforeAll(async () => {
+    main = await createTestDatabase();
+    other = await createTestDatabase();
+    counterfactual = new Pipeline(other.url, model, kernel);
+  });
+  afterAll(async () => {
+    await counterfactual.close();
+    await main.drop();
+    await other.drop();
+  });
+
+  it(
+    'holds after any history: what is in service is what was built without the deleted',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(histories(model), async (steps) => {
+          const { pipeline, seen } = await play(new Pipeline(main.url, model, kernel), steps);
+          try {
+            await pipeline.finish();
+            seen.push(...(await unseen(pipeline, seen)));
+            const { retained, conflicts, rows } = expected(model, seen);
+            await expectProjected(pipeline, retained, conflicts);
+            const served = await latest(pipeline);
+            if (served === null) expect(seen).toHaveLength(0);
+            else expect(served).toBe(digestOf(rows));
+            await expectErased(pipeline, retained);
+            if (served !== null)
+              expect(await withoutDeleted(counterfactual, pipeline)).toBe(served);
+          } finally {
+            await pipeline.close();
+          }
+        }),
+        { numRuns: HISTORIES },
+      );
+    },
+    30 * 60_000,
+  );
+});
+
+/** Plays the steps; every version on the way is checked against its own cut. */
+async function play(first: Pipeline, steps: readonly Step[]) {
+  let pipeline = first;
+  const seen: LogRecord[] = [];
+  await pipeline.begin();
+  for (const step of steps) {
+    if (step.kind === 'append') {
+      await pipeline.append(step.records);
+      // What is erased later was seen here.
+      seen.push(...(await unseen(pipeline, seen)));
+    } else if (step.kind === 'project') await pipeline.project(step.count);
+    else if (step.kind === 'build') {
+      const { meanwhile } = step;
+      const outcome = await pipeline.build(async () => {
+        if (meanwhile > 0) await pipeline.project(meanwhile);
+      });
+      seen.push(...(await unseen(pipeline, seen)));
+      if (outcome) await expectVersion(pipeline, outcome.version, seen);
+    } else if (step.kind === 'publish') await pipeline.publish();
+    else {
+      await pipeline.close();
+      pipeline = new Pipeline(pipeline.database.url, model, kernel);
+    }
+  }
+  return { pipeline, seen };
+}
+
+async function unseen(pipeline: Pipeline, seen: readonly LogRecord[]): Promise<LogRecord[]> {
+  const last = seen.at(-1)?.position ?? -1n;
+  return (await pipeline.records()).filter(({ position }) => position > last);
+}
+
+async function expectVersion(pipeline: Pipeline, version: number, seen: readonly LogRecord[]) {
+  const { rows } = await pipeline.database.pool.query(
+    `SELECT model_digest, (cut ->> '0')::bigint AS cut FROM versions WHERE version = $1`,
+    [version],
+  );
+  const { cut, model_digest } = rows[0];
+  const covered = seen.filter(({ position }) => position < cut);
+  expect(model_digest).toBe(digestOf(expected(model, covered).rows));
+}
+
+/** The tables are the decider's twin: the same samples with the same content, the same conflicts. */
+async function expectProjected(
+  { database }: Pipeline,
+  retained: ReadonlyMap<string, string>,
+  conflicts: ReadonlyMap<string, ReadonlySet<string>>,
+) {
+  const samples = await database.pool.query('SELECT sample_id, label, encoding FROM samples');
+  const stored = samples.rows.map(({ sample_id, label, encoding }) => [
+    sample_id,
+    contentDigest(label, Int8Array.from(encoding)),
+  ]);
+  expect(Object.fromEntries(stored)).toEqual(Object.fromEntries(retained));
+  const letters = await database.pool.query('SELECT key, digest FROM dead_letters');
+  const wanted = [...conflicts].flatMap(([key, digests]) => [...digests].map((d) => `${key} ${d}`));
+  expect(letters.rows.map(({ key, digest }) => `${key} ${digest}`).sort()).toEqual(wanted.sort());
+}
+
+async function latest({ database }: Pipeline): Promise<string | null> {
+  const { rows } = await database.pool.query(
+    'SELECT model_digest FROM versions ORDER BY version DESC LIMIT 1',
+  );
+  return rows[0]?.model_digest ?? null;
+}
+
+/** Nothing of a deleted sample stays: no payload in the log, no membership, no orphaned weights. */
+async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string, string>) {
+  const { rows } = await database.pool.query(
+    `SELECT (SELECT count(*) FROM dirty_adapters) AS dirty,
+            (SELECT count(*) FROM deletions WHERE version IS NULL) AS unapplied,
+            (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unpublished,
+            (SELECT count(*) FROM erasures) AS unerased,
+            (SELECT count(*) FROM memberships m WHERE NOT EXISTS
+               (SELECT FROM samples s WHERE (s.partition, s.position) = (m.partition, m.position)))
+              AS orphans,
+            (SELECT count(*) FROM weights w WHERE NOT EXISTS
+               (SELECT FROM adapter_revisions r WHERE r.weights_digest = w.digest AND NOT erased))
+              AS stray,
+            (SELECT count(*) FROM log_records l JOIN tombstones t ON t.sample_id = l.key
+             WHERE l.topic = 'sample-events' AND l.value IS NOT NULL
+               AND convert_from(l.value, 'UTF8') LIKE '%encoding%') AS payloads`,
+  );
+  const none = { dirty: 0n, unapplied: 0n, unpublished: 0n, unerased: 0n };
+  expect(rows[0]).toEqual({ ...none, orphans: 0n, stray: 0n, payloads: 0n });
+  const memberships = await database.pool.query('SELECT count(*) FROM memberships');
+  const { activated } = model.configuration;
+  expect(memberships.rows[0].count).toBe(BigInt(retained.size * activated));
+}
+
+/** A run on another database that sees only what the first one's log still holds. */
+async function withoutDeleted(counterfactual: Pipeline, { database }: Pipeline) {
+  await counterfactual.begin();
+  const { rows } = await database.pool.query(
+    `SELECT key, value, headers FROM log_records l
+     WHERE topic = 'sample-events' AND EXISTS (SELECT FROM samples s WHERE s.sample_id = l.key)
+     ORDER BY position`,
+  );
+  await counterfactual.append(rows);
+  await counterfactual.finish();
+  return (await latest(counterfactual)) ?? digestOf({ encodings: new Int8Array(), labels: [] });
+}

@@ -1,0 +1,180 @@
+import fc from 'fast-check';
+import {
+  EVENT_CONTENT_TYPE,
+  encodeEvent,
+  recordKey,
+  sampleCorrected,
+  sampleDeleted,
+  sampleIngested,
+  subjectErased,
+} from '#src/events/cloud-event.js';
+import type { SampleEvent } from '#src/events/event.js';
+import { readRecord } from '#src/events/read-record.js';
+import type { LogRecord } from '#src/events/record.js';
+import { type DigestedEvent, retainedSet } from '#src/events/retained-set.js';
+import type { NewRecord } from '#src/log/event-log.js';
+import type { Model } from '#src/model/model.js';
+import type { Rows } from '#src/model/statistics.js';
+import { contentDigest } from '#src/projection/interpret.js';
+
+/** Small alphabets, so that events meet: the same ids, times and contents again and again. */
+const sampleId = fc.constantFrom('s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7');
+const subjectId = fc.constantFrom('p0', 'p1', 'p2');
+const second = fc.integer({ min: 0, max: 9 });
+const time = second.map((s) => `2026-01-01T00:00:0${s}Z`);
+const eventId = fc.integer({ min: 0, max: 9 }).map(String);
+
+type Content = { readonly encoding: readonly number[]; readonly label: string };
+
+const content = (model: Model): fc.Arbitrary<Content> =>
+  fc
+    .tuple(fc.integer({ min: 0, max: 5 }), fc.constantFrom(...model.configuration.classes))
+    .map(([seed, label]) => ({
+      encoding: Array.from(
+        { length: model.shape.dimension },
+        (_, i) => ((seed + 3) * (i + 5) * 37) % 120,
+      ),
+      label,
+    }));
+
+const toRecord = (event: Parameters<typeof recordKey>[0]): NewRecord => ({
+  key: recordKey(event),
+  value: encodeEvent(event),
+  headers: { 'content-type': EVENT_CONTENT_TYPE },
+});
+
+/** Any event, as a producer would write it; without a time, it takes the log's. */
+export function records(model: Model): fc.Arbitrary<NewRecord> {
+  const meta = fc
+    .tuple(eventId, fc.option(time, { nil: undefined, freq: 8 }))
+    .map(([id, at]) => ({ id, source: 'urn:test', ...(at !== undefined && { time: at }) }));
+  const sample = fc.tuple(sampleId, content(model), meta, fc.option(subjectId, { nil: undefined }));
+  const data = (id: string, { encoding, label }: Content, subject: string | undefined) => ({
+    sampleId: id,
+    label,
+    encoding,
+    ...(subject !== undefined && { subjectId: subject }),
+  });
+  return fc.oneof(
+    {
+      weight: 10,
+      arbitrary: sample.map(([id, c, m, s]) => toRecord(sampleIngested(data(id, c, s), m))),
+    },
+    {
+      weight: 3,
+      arbitrary: sample.map(([id, c, m, s]) => toRecord(sampleCorrected(data(id, c, s), m))),
+    },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(sampleId, meta)
+        .map(([id, m]) => toRecord(sampleDeleted({ sampleId: id }, m))),
+    },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(subjectId, meta)
+        .map(([id, m]) => toRecord(subjectErased({ subjectId: id }, m))),
+    },
+    { weight: 1, arbitrary: sampleId.map((key) => ({ key, value: null })) },
+  );
+}
+
+/** Many samples at once: enough members for the primal form and its kept statistics. */
+export function bulk(model: Model): fc.Arbitrary<NewRecord[]> {
+  return fc.integer({ min: 10, max: 40 }).map((count) =>
+    Array.from({ length: count }, (_, i) => {
+      const encoding = Array.from(
+        { length: model.shape.dimension },
+        (_, j) => ((i + 1) * (j + 3) * 53) % 127,
+      );
+      const label = model.configuration.classes[i % 3] ?? '';
+      const id = `b${i}`;
+      const event = sampleIngested(
+        { sampleId: id, label, encoding, subjectId: `q${i % 4}` },
+        { id, source: 'urn:test', time: '2026-01-01T00:00:05Z' },
+      );
+      return toRecord(event);
+    }),
+  );
+}
+
+export type Step =
+  | { readonly kind: 'append'; readonly records: readonly NewRecord[] }
+  | { readonly kind: 'project'; readonly count: number }
+  /** A build during which so many records are projected. */
+  | { readonly kind: 'build'; readonly meanwhile: number }
+  | { readonly kind: 'publish' }
+  | { readonly kind: 'restart' };
+
+export function histories(model: Model): fc.Arbitrary<Step[]> {
+  const wholeClass = fc.constant(
+    Array.from({ length: 14 }, (_, i) =>
+      toRecord(sampleDeleted({ sampleId: `b${i * 3}` }, { id: `class-${i}`, source: 'urn:test' })),
+    ),
+  );
+  const everything = fc.constant([
+    ...Array.from({ length: 8 }, (_, i) => ({ key: `s${i}`, value: null })),
+    ...Array.from({ length: 40 }, (_, i) => ({ key: `b${i}`, value: null })),
+  ]);
+  const append = fc
+    .oneof(
+      { weight: 12, arbitrary: fc.array(records(model), { minLength: 1, maxLength: 6 }) },
+      { weight: 3, arbitrary: bulk(model) },
+      { weight: 1, arbitrary: wholeClass },
+      { weight: 1, arbitrary: everything },
+    )
+    .map((appended): Step => ({ kind: 'append', records: appended }));
+  const small = fc.integer({ min: 1, max: 8 });
+  return fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: append },
+      {
+        weight: 6,
+        arbitrary: fc
+          .oneof(small, fc.constant(1000))
+          .map((count): Step => ({ kind: 'project', count })),
+      },
+      {
+        weight: 4,
+        arbitrary: fc
+          .oneof(fc.constant(0), small)
+          .map((meanwhile): Step => ({ kind: 'build', meanwhile })),
+      },
+      { weight: 1, arbitrary: fc.constant<Step>({ kind: 'publish' }) },
+      { weight: 1, arbitrary: fc.constant<Step>({ kind: 'restart' }) },
+    ),
+    { minLength: 4, maxLength: 16 },
+  );
+}
+
+/** What the rule says of these records, read one by one: the retained rows, and the conflicts. */
+export function expected(model: Model, log: readonly LogRecord[]) {
+  const contents = new Map<string, { label: number; encoding: Int8Array }>();
+  const events = log.flatMap((record): DigestedEvent[] => {
+    const result = readRecord(record);
+    return result.ok ? [digested(model, result.event, contents)] : [];
+  });
+  const { retained, conflicts } = retainedSet(events);
+  const found = [...retained].map(([id, digest]) => ({ id, digest, ...contents.get(digest) }));
+  const { dimension } = model.shape;
+  const encodings = new Int8Array(found.length * dimension);
+  found.forEach(({ encoding }, i) => {
+    encodings.set(encoding ?? [], i * dimension);
+  });
+  const rows: Rows = { encodings, labels: found.map(({ label = 0 }) => label) };
+  return { retained, conflicts, rows };
+}
+
+function digested(
+  model: Model,
+  event: SampleEvent,
+  contents: Map<string, { label: number; encoding: Int8Array }>,
+): DigestedEvent {
+  if (event.kind === 'deleted' || event.kind === 'erased') return event;
+  const label = model.classIndex.get(event.label) ?? -1;
+  const encoding = Int8Array.from(event.encoding?.values ?? []);
+  const digest = contentDigest(label, encoding);
+  contents.set(digest, { label, encoding });
+  return { ...event, digest };
+}

@@ -1,0 +1,102 @@
+import { type BuildOutcome, buildVersion } from '#src/build/builder.js';
+import { type Compute, inlineCompute } from '#src/build/compute.js';
+import type { LogRecord } from '#src/events/record.js';
+import { EmbeddedLog } from '#src/log/embedded.js';
+import type { NewRecord } from '#src/log/event-log.js';
+import type { Kernel } from '#src/model/kernel.js';
+import type { Model } from '#src/model/model.js';
+import { apply } from '#src/projection/apply.js';
+import { eraseFromLog } from '#src/projection/erase.js';
+import { prepare } from '#src/projection/prepare.js';
+import { publishPending } from '#src/publish/publisher.js';
+import { type Database, openDatabase } from '#src/store/database.js';
+import { saveModel } from '#src/store/model.js';
+
+const TOPIC = 'sample-events';
+export const VERSIONS = 'model-versions';
+const NEVER = new AbortController().signal;
+
+/** The whole pipeline on a test database, one step at a time, in the order that a test asks for. */
+export class Pipeline {
+  readonly database: Database;
+  readonly log: EmbeddedLog;
+  readonly #model: Model;
+  readonly #kernel: Kernel;
+  readonly #compute: Compute;
+
+  constructor(url: string, model: Model, kernel: Kernel) {
+    this.database = openDatabase(url);
+    this.log = new EmbeddedLog(this.database);
+    this.#model = model;
+    this.#kernel = kernel;
+    this.#compute = inlineCompute(url, kernel, model);
+  }
+
+  /** Forgets everything but the schema, and puts the model in force. */
+  async begin(): Promise<void> {
+    const { pool } = this.database;
+    const { rows } = await pool.query<{ name: string }>(
+      `SELECT tablename AS name FROM pg_tables
+       WHERE schemaname = 'public' AND tablename <> 'schema_migrations'`,
+    );
+    const names = rows.map(({ name }) => name).join(', ');
+    await pool.query(`TRUNCATE ${names} RESTART IDENTITY`);
+    await saveModel(this.database, this.#model, {});
+  }
+
+  append(records: readonly NewRecord[]): Promise<void> {
+    return this.log.append(TOPIC, records);
+  }
+
+  /** Everything that the log holds now. */
+  records(): Promise<LogRecord[]> {
+    return this.log.read(TOPIC, 0n, 10_000);
+  }
+
+  /** Projects up to `count` records, in one batch. Returns how many there were. */
+  async project(count: number): Promise<number> {
+    const { rows } = await this.database.pool.query<{ position: bigint }>(
+      'SELECT position FROM offsets',
+    );
+    const next = rows[0]?.position ?? 0n;
+    const records = await this.log.read(TOPIC, next, count);
+    if (records.length === 0) return 0;
+    const prepared = await prepare(this.#model, this.#compute.activate, records);
+    const options = { database: this.database, model: this.#model, kernel: this.#kernel };
+    await apply(options, { partition: 0, next }, prepared);
+    await eraseFromLog({ database: this.database, log: this.log, topic: TOPIC });
+    return records.length;
+  }
+
+  /** Builds a version if anything has changed; `during` runs after its cut is taken. */
+  build(during: () => Promise<unknown> = async () => {}): Promise<BuildOutcome | null> {
+    let waited: Promise<unknown> | undefined;
+    const compute: Compute = {
+      ...this.#compute,
+      build: async (task, snapshot) => {
+        waited ??= during();
+        await waited;
+        return this.#compute.build(task, snapshot);
+      },
+    };
+    const { database } = this;
+    const options = { database, model: this.#model, compute, now: () => new Date(0) };
+    return buildVersion(options, NEVER);
+  }
+
+  publish(): Promise<number[]> {
+    return publishPending({ database: this.database, log: this.log, topic: VERSIONS });
+  }
+
+  async finish(): Promise<void> {
+    while ((await this.project(1000)) > 0);
+    await this.build();
+    await this.publish();
+  }
+
+  async close(): Promise<void> {
+    await this.#compute.close();
+    await this.log.close();
+    await this.database.close();
+  }
+}
