@@ -89,7 +89,7 @@ async function expectRequestsMet(database: Database, { requests }: History): Pro
     await column(
       database,
       `SELECT request_id || ' ' || target FROM deletions d JOIN versions v USING (version)
-       WHERE v.published_at IS NOT NULL ORDER BY 1 COLLATE "C"`,
+       WHERE v.published_at IS NOT NULL ORDER BY (request_id || ' ' || target) COLLATE "C"`,
     ),
   ).toEqual(requests);
   expect(await all(database, 'SELECT * FROM removals')).toEqual([]);
