@@ -110,7 +110,11 @@ export class EmbeddedLog implements EventLog {
     }));
   }
 
-  async erase(topic: string, erasures: readonly Erasure[]): Promise<void> {
+  async erase(
+    topic: string,
+    erasures: readonly Erasure[],
+    read: ReadonlyMap<number, bigint>,
+  ): Promise<void> {
     const keys = textArray(erasures.map(({ key }) => key));
     const { rows } = await this.#database.pool.query<{ key: string }>(
       'SELECT DISTINCT key FROM log_records WHERE topic = $1 AND key = ANY($2::text[]) AND value IS NULL',
@@ -131,8 +135,13 @@ export class EmbeddedLog implements EventLog {
     await this.#database.pool.query(
       `DELETE FROM log_records r USING unnest($2::text[], $3::int8[]) AS e(key, keep)
        WHERE r.topic = $1 AND r.key = e.key AND r.value IS NOT NULL
-         AND r.position IS DISTINCT FROM e.keep`,
-      [topic, keys, int8Array(erasures.map(({ deletion }) => deletion?.position ?? null))],
+         AND r.position IS DISTINCT FROM e.keep AND r.position < $4`,
+      [
+        topic,
+        keys,
+        int8Array(erasures.map(({ deletion }) => deletion?.position ?? null)),
+        read.get(PARTITION) ?? 0n,
+      ],
     );
   }
 

@@ -24,6 +24,9 @@ export async function eraseFromLog(options: {
       `SELECT sample_id, request_id, partition, position FROM erasures ORDER BY since LIMIT ${BATCH}`,
     );
     if (rows.length === 0) return;
+    const offsets = await database.pool.query<{ partition: number; position: bigint }>(
+      'SELECT partition, position FROM offsets',
+    );
     reached('erase.before');
     await log.erase(
       topic,
@@ -32,6 +35,7 @@ export async function eraseFromLog(options: {
         requestId,
         deletion: partition === null || position === null ? null : { partition, position },
       })),
+      new Map(offsets.rows.map((row) => [row.partition, row.position])),
     );
     reached('erase.after');
     await database.pool.query('DELETE FROM erasures WHERE sample_id = ANY($1::text[])', [

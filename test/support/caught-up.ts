@@ -4,7 +4,7 @@ import { buildModel } from '#src/model/build.js';
 import type { Model } from '#src/model/model.js';
 import { contentDigest } from '#src/projection/interpret.js';
 import { type Database, openDatabase } from '#src/store/database.js';
-import { type Expected, type History } from './history.js';
+import type { Expected, History } from './history.js';
 
 /** What two databases with the same log must agree on, whatever happened on the way. */
 export type Outcome = { readonly modelDigest: string; readonly samples: unknown };
@@ -23,7 +23,10 @@ export async function expectCaughtUp(
     await expectRequestsMet(database, history);
     const modelDigest = await expectBuilt(database, model, expected);
     await expectPublished(database);
-    const samples = await all(database, 'SELECT sample_id, label, encoding FROM samples ORDER BY 1');
+    const samples = await all(
+      database,
+      'SELECT sample_id, label, encoding FROM samples ORDER BY 1',
+    );
     return { modelDigest, samples };
   } finally {
     await database.close();
@@ -129,9 +132,11 @@ async function expectBuilt(database: Database, model: Model, { rows }: Expected)
 
 /** At least once and in order, so that whoever drops events by their id has each once. */
 async function expectPublished(database: Database): Promise<void> {
-  const outbox = await database.pool.query<{ id: string; value: Buffer; published_at: Date | null }>(
-    'SELECT event_id AS id, value, published_at FROM outbox ORDER BY outbox.id',
-  );
+  const outbox = await database.pool.query<{
+    id: string;
+    value: Buffer;
+    published_at: Date | null;
+  }>('SELECT event_id AS id, value, published_at FROM outbox ORDER BY outbox.id');
   expect(outbox.rows.filter(({ published_at }) => published_at === null)).toEqual([]);
   const topic = await database.pool.query<{ value: Buffer }>(
     `SELECT value FROM log_records WHERE topic = 'legonet.model-versions' ORDER BY position`,

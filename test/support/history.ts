@@ -28,8 +28,7 @@ export const toNewRecord = (event: CloudEvent): NewRecord => ({
 });
 
 /** Minutes past noon, as an event time. */
-const at = (minute: number): string =>
-  new Date(Date.UTC(2024, 0, 1, 12, minute)).toISOString();
+const at = (minute: number): string => new Date(Date.UTC(2024, 0, 1, 12, minute)).toISOString();
 
 /** Ingests in several phases, and every kind of event that takes samples away again. */
 export function eventfulHistory(model: Model): History {
