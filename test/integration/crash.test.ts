@@ -7,7 +7,7 @@ import { openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
 import { expectCaughtUp, type Outcome } from '../support/caught-up.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { eventfulHistory, expectedOf } from '../support/history.js';
+import { eventfulHistory, expectedOf, type History } from '../support/history.js';
 import { tinyModel } from '../support/models.js';
 import { randomIntegers } from '../support/random.js';
 
@@ -32,14 +32,20 @@ function sources(folder: string): string[] {
 let template: TestDatabase;
 let uninterrupted: Outcome;
 
-beforeAll(async () => {
-  template = await createTestDatabase();
-  const database = openDatabase(template.url, 1);
+/** A database with the model and a history in its log. */
+async function createWith({ phases }: History): Promise<TestDatabase> {
+  const created = await createTestDatabase();
+  const database = openDatabase(created.url, 1);
   const log = new EmbeddedLog(database);
   await saveModel(database, model, {});
-  for (const phase of history.phases) await log.append('legonet.sample-events', phase);
+  for (const phase of phases) await log.append('legonet.sample-events', phase);
   await log.close();
   await database.close();
+  return created;
+}
+
+beforeAll(async () => {
+  template = await createWith(history);
   uninterrupted = await withCopy(async (url) => {
     const { counts } = await run(url, null);
     for (const point of points) expect(counts[point], point).toBeGreaterThanOrEqual(2);
@@ -60,9 +66,8 @@ async function withCopy<T>(work: (url: string) => Promise<T>): Promise<T> {
 }
 
 function run(url: string, kill: Kill | null, together = false): Promise<Ended> {
-  let fence = 0;
-  const ends = history.phases.slice(0, -1).map((phase) => String((fence += phase.length)));
-  const task = JSON.stringify({ url, kill, together, fences: [...ends, null] });
+  const fences = history.phases.map((_, i) => `${history.phases.slice(0, i).flat().length}`);
+  const task = JSON.stringify({ url, kill, together, fences: [...fences.slice(1), null] });
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [CHILD, task], (error, stdout, stderr) => {
       const signal = error?.signal ?? null;
@@ -90,6 +95,20 @@ describe('killed at any point, the next process ends where one that was never ki
         }),
       ),
     );
+  });
+
+  test('erase.before, with nothing left to project', async () => {
+    const phases = history.phases.slice(0, 2).map((phase) => phase.slice(0, 21));
+    const [ingests = [], last = []] = phases;
+    const short = { phases: [ingests, last.slice(-1)], requests: ['r-s5 s5'] };
+    const { url, drop } = await createWith(short);
+    try {
+      expect((await run(url, { point: 'erase.before', occurrence: 1 })).signal).toBe('SIGKILL');
+      await run(url, null);
+      await expectCaughtUp(url, model, short, expectedOf(model, short));
+    } finally {
+      await drop();
+    }
   });
 
   test.each([1, 2])('over and over, all roles at once (seed %i)', async (seed) => {
