@@ -38,8 +38,11 @@ export async function eraseFromLog(options: {
       new Map(offsets.rows.map((row) => [row.partition, row.position])),
     );
     reached('erase.after');
-    await database.pool.query('DELETE FROM erasures WHERE sample_id = ANY($1::text[])', [
-      textArray(rows.map((row) => row.sample_id)),
-    ]);
+    // Whoever waits for the projection waits for this too.
+    await database.pool.query(
+      `WITH done AS (DELETE FROM erasures WHERE sample_id = ANY($1::text[]))
+       SELECT pg_notify('legonet_projected', '')`,
+      [textArray(rows.map((row) => row.sample_id))],
+    );
   }
 }
