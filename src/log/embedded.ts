@@ -56,11 +56,12 @@ export class EmbeddedLog implements EventLog {
   }
 
   async ends(topic: string): Promise<ReadonlyMap<number, bigint>> {
-    const { rows } = await this.#database.pool.query<{ next: bigint }>(
-      'SELECT next FROM log_heads WHERE topic = $1',
+    // Not the head: the last records may be erased, and no reader would ever come to it.
+    const { rows } = await this.#database.pool.query<{ end: bigint | null }>(
+      'SELECT max(position) + 1 AS end FROM log_records WHERE topic = $1',
       [topic],
     );
-    return new Map([[PARTITION, rows[0]?.next ?? 0n]]);
+    return new Map([[PARTITION, rows[0]?.end ?? 0n]]);
   }
 
   async consume(topic: string, consumption: Consumption): Promise<void> {
