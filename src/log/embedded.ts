@@ -86,7 +86,7 @@ export class EmbeddedLog implements EventLog {
     await reading;
   }
 
-  /** Up to `maxRecords` records from a position on; more than one only while within `maxBytes`. */
+  /** Up to `maxRecords` records from a position on; more than one only within `maxBytes` in all. */
   async read(
     topic: string,
     from: bigint,
@@ -97,11 +97,12 @@ export class EmbeddedLog implements EventLog {
       this.#database.pool,
       'log-read',
       `SELECT position, key, value, headers, time FROM (
-               SELECT *, sum(coalesce(octet_length(value), 0)) OVER (ORDER BY position)
-                         - coalesce(octet_length(value), 0) AS before
+               SELECT *, sum(coalesce(octet_length(value), 0)) OVER ordered AS bytes,
+                         row_number() OVER ordered AS nth
                FROM (SELECT * FROM log_records WHERE topic = $1 AND position >= $2
-                     ORDER BY position LIMIT $3) AS part) AS sized
-             WHERE before <= $4 ORDER BY position`,
+                     ORDER BY position LIMIT $3) AS part
+               WINDOW ordered AS (ORDER BY position)) AS sized
+             WHERE nth = 1 OR bytes <= $4 ORDER BY position`,
       [topic, from, maxRecords, maxBytes],
     );
     return rows.map(({ headers, ...record }) => ({
