@@ -56,11 +56,12 @@ export class EmbeddedLog implements EventLog {
   }
 
   async ends(topic: string): Promise<ReadonlyMap<number, bigint>> {
-    const { rows } = await this.#database.pool.query<{ next: bigint }>(
-      'SELECT next FROM log_heads WHERE topic = $1',
+    // Not the head: the last records may be erased, and no reader would ever come to it.
+    const { rows } = await this.#database.pool.query<{ end: bigint | null }>(
+      'SELECT max(position) + 1 AS end FROM log_records WHERE topic = $1',
       [topic],
     );
-    return new Map([[PARTITION, rows[0]?.next ?? 0n]]);
+    return new Map([[PARTITION, rows[0]?.end ?? 0n]]);
   }
 
   async consume(topic: string, consumption: Consumption): Promise<void> {
@@ -85,7 +86,7 @@ export class EmbeddedLog implements EventLog {
     await reading;
   }
 
-  /** Up to `maxRecords` records from a position on; more than one only while within `maxBytes`. */
+  /** Up to `maxRecords` records from a position on; more than one only within `maxBytes` in all. */
   async read(
     topic: string,
     from: bigint,
@@ -96,11 +97,12 @@ export class EmbeddedLog implements EventLog {
       this.#database.pool,
       'log-read',
       `SELECT position, key, value, headers, time FROM (
-               SELECT *, sum(coalesce(octet_length(value), 0)) OVER (ORDER BY position)
-                         - coalesce(octet_length(value), 0) AS before
+               SELECT *, sum(coalesce(octet_length(value), 0)) OVER ordered AS bytes,
+                         row_number() OVER ordered AS nth
                FROM (SELECT * FROM log_records WHERE topic = $1 AND position >= $2
-                     ORDER BY position LIMIT $3) AS part) AS sized
-             WHERE before <= $4 ORDER BY position`,
+                     ORDER BY position LIMIT $3) AS part
+               WINDOW ordered AS (ORDER BY position)) AS sized
+             WHERE nth = 1 OR bytes <= $4 ORDER BY position`,
       [topic, from, maxRecords, maxBytes],
     );
     return rows.map(({ headers, ...record }) => ({
@@ -110,7 +112,11 @@ export class EmbeddedLog implements EventLog {
     }));
   }
 
-  async erase(topic: string, erasures: readonly Erasure[]): Promise<void> {
+  async erase(
+    topic: string,
+    erasures: readonly Erasure[],
+    read: ReadonlyMap<number, bigint>,
+  ): Promise<void> {
     const keys = textArray(erasures.map(({ key }) => key));
     const { rows } = await this.#database.pool.query<{ key: string }>(
       'SELECT DISTINCT key FROM log_records WHERE topic = $1 AND key = ANY($2::text[]) AND value IS NULL',
@@ -131,8 +137,13 @@ export class EmbeddedLog implements EventLog {
     await this.#database.pool.query(
       `DELETE FROM log_records r USING unnest($2::text[], $3::int8[]) AS e(key, keep)
        WHERE r.topic = $1 AND r.key = e.key AND r.value IS NOT NULL
-         AND r.position IS DISTINCT FROM e.keep`,
-      [topic, keys, int8Array(erasures.map(({ deletion }) => deletion?.position ?? null))],
+         AND r.position IS DISTINCT FROM e.keep AND r.position < $4`,
+      [
+        topic,
+        keys,
+        int8Array(erasures.map(({ deletion }) => deletion?.position ?? null)),
+        read.get(PARTITION) ?? 0n,
+      ],
     );
   }
 

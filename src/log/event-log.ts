@@ -42,8 +42,15 @@ export interface EventLog {
   ends(topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Reads on from where the consumer is and waits for more, until the signal aborts. */
   consume(topic: string, consumption: Consumption): Promise<void>;
-  /** Erases payloads; the fact of each deletion stays in the log. Idempotent. */
-  erase(topic: string, erasures: readonly Erasure[]): Promise<void>;
+  /**
+   * Erases payloads; the fact of each deletion stays in the log. Idempotent. `read` is the next position
+   * of the consumer, by partition: what it has not seen yet may be more than a payload, and stays.
+   */
+  erase(
+    topic: string,
+    erasures: readonly Erasure[],
+    read: ReadonlyMap<number, bigint>,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -24,6 +24,9 @@ export async function eraseFromLog(options: {
       `SELECT sample_id, request_id, partition, position FROM erasures ORDER BY since LIMIT ${BATCH}`,
     );
     if (rows.length === 0) return;
+    const offsets = await database.pool.query<{ partition: number; position: bigint }>(
+      'SELECT partition, position FROM offsets',
+    );
     reached('erase.before');
     await log.erase(
       topic,
@@ -32,10 +35,14 @@ export async function eraseFromLog(options: {
         requestId,
         deletion: partition === null || position === null ? null : { partition, position },
       })),
+      new Map(offsets.rows.map((row) => [row.partition, row.position])),
     );
     reached('erase.after');
-    await database.pool.query('DELETE FROM erasures WHERE sample_id = ANY($1::text[])', [
-      textArray(rows.map((row) => row.sample_id)),
-    ]);
+    // Whoever waits for the projection waits for this too.
+    await database.pool.query(
+      `WITH done AS (DELETE FROM erasures WHERE sample_id = ANY($1::text[]))
+       SELECT pg_notify('legonet_projected', '')`,
+      [textArray(rows.map((row) => row.sample_id))],
+    );
   }
 }

@@ -15,7 +15,7 @@ const POLL_MS = 200;
 export async function catchUp(service: Service, signal: AbortSignal): Promise<void> {
   const eager = { ...service, settings: { ...service.settings, buildDelayMs: 0 } };
   const goals = {
-    project: async () => (await readLag(service)) === 0n,
+    project: async () => (await readLag(service)) === 0n && (await nothingToErase(service)),
     build: async () => {
       const { urgent, waitingMs } = await readPending(service.database.pool);
       return !urgent && waitingMs === null;
@@ -32,6 +32,12 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
   while (!signal.aborted && !(await done())) {
     for (const role of order) await runUntil(eager, role, goals[role], signal);
   }
+}
+
+/** Whether the log has forgotten every deleted sample. */
+async function nothingToErase({ database }: Service): Promise<boolean> {
+  const { rowCount } = await database.pool.query('SELECT FROM erasures LIMIT 1');
+  return rowCount === 0;
 }
 
 /** Runs one role until its goal is reached. */

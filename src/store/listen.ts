@@ -23,6 +23,8 @@ export async function listen(
         client.once('end', resolve);
         client.once('error', () => resolve());
         signal.addEventListener('abort', () => resolve(), { once: true });
+        // An abort while the connection was made has called nobody.
+        if (signal.aborted) resolve();
       });
       client.on('notification', onNotify);
       await client

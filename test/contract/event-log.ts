@@ -1,0 +1,411 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { LogRecord } from '#src/events/record.js';
+import {
+  type Consumption,
+  type EventLog,
+  type NewRecord,
+  REQUEST_HEADER,
+} from '#src/log/event-log.js';
+import { readBatches, readLog } from '../support/read-log.js';
+
+/** A log to be tested. */
+export type OpenLog = {
+  readonly log: EventLog;
+  /** Empty, and this test's alone. */
+  readonly topic: string;
+  /** The same log as another process has it; `close` closes it as well. */
+  another(): Promise<EventLog>;
+  close(): Promise<void>;
+};
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (value: Uint8Array | null): string | null => value && new TextDecoder().decode(value);
+const record = (key: string | null, value: string | null = 'value'): NewRecord => ({
+  key,
+  value: value === null ? null : bytes(value),
+});
+const values = (records: readonly LogRecord[]) => records.map(({ value }) => text(value));
+const never = new AbortController().signal;
+
+/** What every event log must do: gaps in positions and several partitions are allowed. */
+export function eventLogContract(name: string, open: () => Promise<OpenLog>): void {
+  describe(name, () => {
+    let opened: OpenLog;
+    let log: EventLog;
+    let topic: string;
+
+    beforeEach(async () => {
+      opened = await open();
+      ({ log, topic } = opened);
+    });
+    afterEach(() => opened.close());
+
+    /** Consumes until `done` says so; the batches' records. */
+    async function consumeUntil(
+      from: EventLog,
+      done: (records: readonly LogRecord[]) => boolean,
+      options: Partial<Consumption> = {},
+    ): Promise<LogRecord[]> {
+      const records: LogRecord[] = [];
+      const controller = new AbortController();
+      await from.consume(topic, {
+        signal: controller.signal,
+        start: async () => 0n,
+        handle: async (batch) => {
+          records.push(...batch.records);
+          if (done(records)) controller.abort();
+        },
+        ...options,
+      });
+      return records;
+    }
+
+    describe('append', () => {
+      test('positions increase, and the records of one key keep their order', async () => {
+        for (let i = 0; i < 12; i += 3) {
+          await log.append(
+            topic,
+            [0, 1, 2].map((j) => record(`k${(i + j) % 4}`, String(i + j))),
+          );
+        }
+        const records = await readLog(log, topic);
+        expect(values(records).sort()).toEqual(Array.from({ length: 12 }, (_, i) => `${i}`).sort());
+        for (const [, own] of groups(records, ({ partition }) => `${partition}`)) {
+          own.slice(1).forEach(({ position }, i) => {
+            expect(position).toBeGreaterThan(own[i]?.position ?? position);
+          });
+        }
+        for (const [, own] of groups(records, ({ key }) => `${key}`)) {
+          expect(own.map(({ value }) => Number(text(value)))).toEqual(
+            own.map(({ value }) => Number(text(value))).sort((a, b) => a - b),
+          );
+        }
+      });
+
+      test('no reader misses a record, however many append while it reads', async () => {
+        const writers = [log, await opened.another(), await opened.another()];
+        const total = writers.length * 40 * 3;
+        const reader = consumeUntil(await opened.another(), ({ length }) => length >= total);
+        await Promise.all(
+          writers.map(async (writer, w) => {
+            for (let i = 0; i < 40; i++) {
+              const batch = [0, 1, 2].map((j) => record(`k${j}`, `${w} ${i} ${j}`));
+              await writer.append(topic, batch);
+            }
+          }),
+        );
+        const seen = await reader;
+        expect(new Set(values(seen)).size).toBe(total);
+        expect(seen.length).toBe(total);
+        for (const [, own] of groups(seen, ({ partition }) => `${partition}`)) {
+          const positions = own.map(({ position }) => position);
+          expect(positions).toEqual([...positions].sort((a, b) => (a < b ? -1 : 1)));
+        }
+      });
+
+      test('keys, values and headers come back as they were', async () => {
+        const given: NewRecord[] = [
+          {
+            key: 'Grüße 你好 😀',
+            value: bytes('“text” 😀'),
+            headers: { ce_type: 'a', 'x-ü': '😀' },
+          },
+          { key: null, value: Uint8Array.of(0, 255, 128, 10), headers: { quote: `"'\\,{}` } },
+          { key: `"quoted", \\back\\slash {and} 'more'`, value: new Uint8Array(0) },
+          { key: 'gone', value: null },
+          { key: 'lines\nand\ttabs', value: bytes('x'), headers: {} },
+        ];
+        await log.append(topic, given);
+        const records = await readLog(log, topic);
+        const plain = ({ key, value, headers = {} }: NewRecord) => ({
+          key,
+          value: value && Buffer.from(value).toString('hex'),
+          headers,
+        });
+        const sorted = (list: readonly NewRecord[]) =>
+          list.map((one) => JSON.stringify(plain(one))).sort();
+        expect(sorted(records)).toEqual(sorted(given));
+        for (const { time } of records) expect(time).toBeGreaterThan(0n);
+      });
+
+      test('appending nothing changes nothing', async () => {
+        await log.append(topic, []);
+        await log.append(topic, [record('a')]);
+        const before = await log.ends(topic);
+        await log.append(topic, []);
+        expect(await log.ends(topic)).toEqual(before);
+      });
+
+      test('a large batch of large records comes in whole', async () => {
+        const big = 'x'.repeat(200_000);
+        const given = Array.from({ length: 40 }, (_, i) => record(`k${i}`, `${i} ${big}`));
+        await log.append(topic, given);
+        expect(values(await readLog(log, topic)).sort()).toEqual(
+          given.map(({ value }) => text(value)).sort(),
+        );
+      });
+    });
+
+    describe('ends', () => {
+      test('an empty topic ends where it begins', async () => {
+        for (const [, end] of await log.ends(topic)) expect(end).toBe(0n);
+        expect(await readBatches(log, topic)).toEqual([]);
+      });
+
+      test('the end is after every record', async () => {
+        await log.append(
+          topic,
+          ['a', 'b', 'c', 'd'].map((key) => record(key)),
+        );
+        const ends = await log.ends(topic);
+        for (const { partition, position } of await readLog(log, topic)) {
+          expect(ends.get(partition)).toBeGreaterThan(position);
+        }
+      });
+    });
+
+    describe('consume', () => {
+      test('begins at the position that it is told', async () => {
+        await log.append(
+          topic,
+          Array.from({ length: 20 }, (_, i) => record(`k${i}`, `${i}`)),
+        );
+        const records = await readLog(log, topic);
+        const middle = new Map<number, bigint>();
+        for (const [, own] of groups(records, ({ partition }) => `${partition}`)) {
+          const at = own[own.length >> 1];
+          if (at) middle.set(at.partition, at.position);
+        }
+        const from = (partition: number) => middle.get(partition) ?? 0n;
+        const rest = records.filter(({ partition, position }) => position >= from(partition));
+        const read = await readLog(await opened.another(), topic, { from });
+        expect(values(read).sort()).toEqual(values(rest).sort());
+      });
+
+      test('waits for what others append', async () => {
+        const other = await opened.another();
+        await log.append(topic, [record('a', 'first')]);
+        const late = consumeUntil(other, (records) => {
+          if (records.length === 1) void log.append(topic, [record('a', 'second')]);
+          return records.length === 2;
+        });
+        expect(values(await late)).toEqual(['first', 'second']);
+      });
+
+      test('two consumers of a topic each see all of it', async () => {
+        const [one, two] = [0, 1].map(() => consumeUntil(log, ({ length }) => length === 3));
+        for (const value of ['1', '2', '3']) await log.append(topic, [record('a', value)]);
+        expect(values((await one) ?? [])).toEqual(['1', '2', '3']);
+        expect(values((await two) ?? [])).toEqual(['1', '2', '3']);
+      });
+
+      test('a batch is within its limits, or one record', async () => {
+        const sizes = [10, 10, 10, 500, 10, 90, 10, 1, 1, 1, 1, 1, 200, 200];
+        await log.append(
+          topic,
+          sizes.map((size, i) => record(`k${i}`, 'x'.repeat(size))),
+        );
+        const batches = await readBatches(log, topic, { maxRecords: 4, maxBytes: 100 });
+        expect(batches.flatMap(({ records }) => records).length).toBe(sizes.length);
+        for (const { records } of batches) {
+          expect(records.length).toBeLessThanOrEqual(4);
+          const total = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+          expect(records.length === 1 || total <= 100).toBe(true);
+        }
+      });
+
+      test('one batch is handled at a time', async () => {
+        await log.append(
+          topic,
+          Array.from({ length: 30 }, (_, i) => record(`k${i}`)),
+        );
+        let [running, seen] = [0, 0];
+        const controller = new AbortController();
+        await log.consume(topic, {
+          signal: controller.signal,
+          maxRecords: 4,
+          start: async () => 0n,
+          handle: async ({ records }) => {
+            expect(++running).toBe(1);
+            await new Promise((resolve) => setTimeout(resolve, 1));
+            running--;
+            seen += records.length;
+            if (seen === 30) controller.abort();
+          },
+        });
+        expect(seen).toBe(30);
+      });
+
+      test('an abort ends it: before it begins, while it waits, while a batch is handled', async () => {
+        await log.append(
+          topic,
+          Array.from({ length: 10 }, (_, i) => record('a', `${i}`)),
+        );
+        let handled = 0;
+        const handle = async () => {
+          handled++;
+        };
+        const start = async () => 0n;
+        await log.consume(topic, { signal: AbortSignal.abort(), start, handle });
+        expect(handled).toBe(0);
+
+        const first = new AbortController();
+        await log.consume(topic, {
+          signal: first.signal,
+          maxRecords: 2,
+          start,
+          handle: async () => {
+            await handle();
+            first.abort();
+          },
+        });
+        expect(handled).toBe(1);
+
+        const waiting = new AbortController();
+        const ends = await log.ends(topic);
+        const idle = log.consume(topic, {
+          signal: waiting.signal,
+          start: async (partition) => ends.get(partition) ?? 0n,
+          handle,
+        });
+        setTimeout(() => waiting.abort(), 50);
+        await idle;
+        expect(handled).toBe(1);
+      });
+
+      test('fails with the very error of its handler', async () => {
+        await log.append(topic, [record('a')]);
+        const failure = new Error('the handler');
+        const handle = () => Promise.reject(failure);
+        const start = async () => 0n;
+        await expect(log.consume(topic, { signal: never, start, handle })).rejects.toBe(failure);
+        await expect(
+          log.consume(topic, { signal: never, start: handle, handle: async () => {} }),
+        ).rejects.toBe(failure);
+        // And the log is as good as before.
+        expect((await readLog(log, topic)).length).toBe(1);
+      });
+    });
+
+    describe('erase', () => {
+      const request = (key: string) => ({ key, requestId: `r-${key}`, deletion: null });
+
+      /** As eraseFromLog does it: everything that is there now has been read. */
+      const erase = async (...erasures: Parameters<EventLog['erase']>[1]) =>
+        log.erase(topic, erasures, await log.ends(topic));
+
+      /** Erasure may take its time; what is asked for comes to hold. */
+      async function eventually(check: (records: LogRecord[]) => void): Promise<void> {
+        await expect
+          .poll(
+            async () => {
+              try {
+                check(await readLog(log, topic));
+                return null;
+              } catch (error) {
+                return error;
+              }
+            },
+            { timeout: 90_000, interval: 200 },
+          )
+          .toBeNull();
+      }
+
+      const contents = (records: readonly LogRecord[], key: string) =>
+        values(records.filter((one) => one.key === key && one.value !== null));
+
+      test('the payload goes, the deletion stays, other keys are not touched', async () => {
+        await log.append(topic, [record('a', '1'), record('b', '1'), record('a', '2')]);
+        await log.append(topic, [record('a', null), record('b', '2'), record('ab', '1')]);
+        const deletion = (await readLog(log, topic)).find(({ value }) => value === null);
+        await erase({ key: 'a', requestId: 'r-a', deletion: deletion ?? null });
+        await eventually((records) => {
+          expect(contents(records, 'a')).toEqual([]);
+          expect(records.filter(({ key }) => key === 'a').length).toBe(1);
+          expect(contents(records, 'b')).toEqual(['1', '2']);
+          expect(contents(records, 'ab')).toEqual(['1']);
+        });
+      });
+
+      test('a deletion that is an event stays under its key', async () => {
+        await log.append(topic, [record('a', 'content'), record('a', 'please delete')]);
+        const deletion = (await readLog(log, topic)).at(-1);
+        await erase({ key: 'a', requestId: 'r-a', deletion: deletion ?? null });
+        await eventually((records) => expect(contents(records, 'a')).toEqual(['please delete']));
+      });
+
+      test('where the log has no deletion of the key, it gets one that names the request', async () => {
+        await log.append(topic, [record('a', '1'), record('b', '1')]);
+        await erase(request('a'));
+        await eventually((records) => {
+          const own = records.filter(({ key }) => key === 'a');
+          expect(own.map(({ value, headers }) => [value, headers[REQUEST_HEADER]])).toEqual([
+            [null, 'r-a'],
+          ]);
+        });
+      });
+
+      test('erasing again changes nothing', async () => {
+        await log.append(topic, [record('a', '1'), record('b', '1'), record('c', '1')]);
+        await erase(request('a'), request('b'));
+        await erase(request('b'), request('a'));
+        await erase(request('a'));
+        await eventually((records) => {
+          expect(records.filter(({ value }) => value === null).length).toBe(2);
+          expect(values(records.filter(({ value }) => value !== null))).toEqual(['1']);
+        });
+        await erase();
+        expect((await readLog(log, topic)).length).toBe(3);
+      });
+
+      test('what came after erasure is erased when asked for again', async () => {
+        await log.append(topic, [record('a', '1')]);
+        await erase(request('a'));
+        await log.append(topic, [record('a', '2')]);
+        await erase(request('a'));
+        await eventually((records) => {
+          expect(records.map(({ key, value }) => [key, value])).toEqual([['a', null]]);
+        });
+      });
+
+      test('it stays erased for whoever opens the log again', async () => {
+        await log.append(topic, [record('a', 'secret'), record('b', '1')]);
+        await erase(request('a'));
+        await eventually((records) => expect(contents(records, 'a')).toEqual([]));
+        const again = await readLog(await opened.another(), topic);
+        expect(contents(again, 'a')).toEqual([]);
+        expect(contents(again, 'b')).toEqual(['1']);
+      });
+
+      test('whoever reads from the start comes to the end, whatever was erased before it', async () => {
+        await log.append(topic, [record('a', null), record('b', '1'), record('a', 'late')]);
+        const deletion = (await readLog(log, topic)).find(({ value }) => value === null);
+        await erase({ key: 'a', requestId: 'r-a', deletion: deletion ?? null });
+        await eventually((records) => expect(contents(records, 'a')).toEqual([]));
+        // Never resolves if an end is after the last record.
+        expect((await readLog(await opened.another(), topic)).length).toBeGreaterThanOrEqual(2);
+      });
+
+      test('a consumer that was at the end reads on after it', async () => {
+        await log.append(topic, [record('a', null), record('a', 'late')]);
+        const ends = await log.ends(topic);
+        const deletion = (await readLog(log, topic)).find(({ value }) => value === null);
+        await erase({ key: 'a', requestId: 'r-a', deletion: deletion ?? null });
+        await log.append(topic, [record('b', 'next')]);
+        const seen = await consumeUntil(log, (records) => values(records).includes('next'), {
+          start: async (partition) => ends.get(partition) ?? 0n,
+        });
+        expect(contents(seen, 'b')).toEqual(['next']);
+      });
+    });
+  });
+}
+
+function groups(
+  records: readonly LogRecord[],
+  by: (record: LogRecord) => string,
+): Map<string, LogRecord[]> {
+  const found = new Map<string, LogRecord[]>();
+  for (const one of records) found.set(by(one), [...(found.get(by(one)) ?? []), one]);
+  return found;
+}

@@ -1,0 +1,31 @@
+import { pino } from 'pino';
+import { inlineCompute } from '#src/build/compute.js';
+import { loadWasmKernel } from '#src/kernel/wasm.js';
+import { EmbeddedLog } from '#src/log/embedded.js';
+import type { Model } from '#src/model/model.js';
+import type { Service } from '#src/service/service.js';
+import { readSettings } from '#src/settings.js';
+import { openDatabase } from '#src/store/database.js';
+import { saveModel } from '#src/store/model.js';
+import { createTestDatabase } from './database.js';
+
+export type TestService = Service & { close(): Promise<void> };
+
+/** A service on a database of the test's own, all of it in this thread. */
+export async function openTestService(model: Model): Promise<TestService> {
+  const { url, drop } = await createTestDatabase();
+  const settings = readSettings({ DATABASE_URL: url, LEGONET_BUILD_DELAY_MS: '0' });
+  const database = openDatabase(url);
+  await saveModel(database, model, {});
+  const log = new EmbeddedLog(database);
+  const kernel = await loadWasmKernel();
+  const compute = inlineCompute(url, kernel, model);
+  const logger = pino({ level: 'silent' });
+  const close = async () => {
+    await compute.close();
+    await log.close();
+    await database.close();
+    await drop();
+  };
+  return { settings, database, log, model, kernel, compute, logger, close };
+}
