@@ -23,6 +23,8 @@ export async function listen(
         client.once('end', resolve);
         client.once('error', () => resolve());
         signal.addEventListener('abort', () => resolve(), { once: true });
+        // It may have come while we connected: then there is no event any more.
+        if (signal.aborted) resolve();
       });
       client.on('notification', onNotify);
       await client
