@@ -18,7 +18,8 @@ export async function listen(
 ): Promise<void> {
   while (!signal.aborted) {
     const client = await connect(url).catch(() => null);
-    if (client) {
+    // An abort while the connection was made is over: a listener for it would wait for ever.
+    if (client && !signal.aborted) {
       const ended = new Promise<void>((resolve) => {
         client.once('end', resolve);
         client.once('error', () => resolve());
@@ -29,8 +30,8 @@ export async function listen(
         .query(channels.map((channel) => `LISTEN ${channel}`).join(';'))
         .then(onNotify, () => {});
       await ended;
-      await client.end().catch(() => {});
     }
+    await client?.end().catch(() => {});
     await sleep(RECONNECT_MS, undefined, { signal }).catch(() => {});
   }
 }
