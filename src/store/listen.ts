@@ -18,21 +18,20 @@ export async function listen(
 ): Promise<void> {
   while (!signal.aborted) {
     const client = await connect(url).catch(() => null);
-    if (client) {
+    // An abort while the connection was made is over: a listener for it would wait for ever.
+    if (client && !signal.aborted) {
       const ended = new Promise<void>((resolve) => {
         client.once('end', resolve);
         client.once('error', () => resolve());
         signal.addEventListener('abort', () => resolve(), { once: true });
-        // An abort while the connection was made has called nobody.
-        if (signal.aborted) resolve();
       });
       client.on('notification', onNotify);
       await client
         .query(channels.map((channel) => `LISTEN ${channel}`).join(';'))
         .then(onNotify, () => {});
       await ended;
-      await client.end().catch(() => {});
     }
+    await client?.end().catch(() => {});
     await sleep(RECONNECT_MS, undefined, { signal }).catch(() => {});
   }
 }
