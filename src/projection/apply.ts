@@ -66,6 +66,7 @@ async function applyAtOnce(
 ): Promise<void> {
   reached('project.before-transaction');
   await transaction(database.pool, async (client) => {
+    await client.query(BY_INDEX);
     await advance(client, place, last.position + 1n);
     const known = await load(client, namedBy(items));
     const changes = fold(known, items, model.configuration.classes);
@@ -76,6 +77,9 @@ async function applyAtOnce(
   });
   reached('project.after-commit');
 }
+
+/** Tables that grow from nothing look small to the planner for too long: it would read them whole. */
+const BY_INDEX = 'SET LOCAL enable_seqscan = off';
 
 /** Moves the stored offset on, holding its row: a consumer that has lost the partition is found out. */
 async function advance(client: Queryable, { partition, next }: Place, to: bigint): Promise<void> {

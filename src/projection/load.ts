@@ -1,6 +1,6 @@
 import type { Version } from '../events/version.js';
 import { textArray } from '../store/arrays.js';
-import { type Queryable, queryPrepared } from '../store/database.js';
+import type { Queryable } from '../store/database.js';
 import type { Known, Position, StoredSample, SubjectErasure, Tombstone } from './changes.js';
 
 /** What a batch names: samples, subjects named by content, subjects to be erased. */
@@ -50,9 +50,7 @@ export async function load(client: Queryable, named: Named): Promise<Known> {
 }
 
 async function loadSamples(client: Queryable, ids: Buffer): Promise<Map<string, StoredSample>> {
-  const { rows } = await queryPrepared<SampleRow>(
-    client,
-    'projection-samples',
+  const { rows } = await client.query<SampleRow>(
     'SELECT * FROM samples WHERE sample_id = ANY($1::text[])',
     [ids],
   );

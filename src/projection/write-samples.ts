@@ -1,6 +1,6 @@
 import { byteaArray, int2Array, int4Array, int8Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
-import type { SampleChange, StoredSample } from './changes.js';
+import type { Position, SampleChange, StoredSample } from './changes.js';
 
 /** Inserts the row of every sample that is there after the batch. */
 export async function insertSamples(
@@ -54,16 +54,31 @@ export async function insertMemberships(
   client: Queryable,
   added: readonly StoredSample[],
 ): Promise<void> {
-  const rows = added.flatMap(({ at, adapters }) => adapters.map((adapter) => ({ ...at, adapter })));
-  if (rows.length === 0) return;
-  rows.sort((a, b) => a.adapter - b.adapter);
+  if (added.length === 0) return;
+  // By adapter and then place, as numbers: half a million objects a second would be sorted otherwise.
+  const byPlace = [...added].sort((a, b) => comparePositions(a.at, b.at));
+  const order = Float64Array.from(
+    byPlace.flatMap(({ adapters }, i) => adapters.map((adapter) => adapter * SAMPLES + i)),
+  ).sort();
+  const adapters = new Array<number>(order.length);
+  const partitions = new Array<number>(order.length);
+  const positions = new Array<bigint>(order.length);
+  order.forEach((key, row) => {
+    const { at } = byPlace[key % SAMPLES] as StoredSample;
+    adapters[row] = Math.floor(key / SAMPLES);
+    partitions[row] = at.partition;
+    positions[row] = at.position;
+  });
   await client.query(
     `INSERT INTO memberships (adapter, partition, position)
      SELECT * FROM unnest($1::int[], $2::int[], $3::int8[])`,
-    [
-      int4Array(rows.map(({ adapter }) => adapter)),
-      int4Array(rows.map(({ partition }) => partition)),
-      int8Array(rows.map(({ position }) => position)),
-    ],
+    [int4Array(adapters), int4Array(partitions), int8Array(positions)],
   );
+}
+
+/** More than a batch can hold; times any adapter id it stays exact. */
+const SAMPLES = 2 ** 32;
+
+function comparePositions(a: Position, b: Position): number {
+  return a.partition - b.partition || (a.position < b.position ? -1 : 1);
 }
