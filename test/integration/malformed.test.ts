@@ -90,8 +90,7 @@ test('a thousand malformed records end nothing, lose nothing and keep nothing go
     expect(value?.equals(given?.value ?? new Uint8Array())).toBe(true);
     expect(headers).toEqual(given?.headers ?? {});
     // Neither NUL nor half of a surrogate pair can be part of a key as the log keeps it.
-    const kept = given?.key?.toWellFormed().replaceAll('\0', '\u0001') ?? null;
-    expect(key).toBe(kept);
+    expect(key).toBe(given?.key?.replace(/[\0\p{Surrogate}]/gu, '\u0001') ?? null);
   }
   const good = records.filter((_, i) => !codes.has(BigInt(i)));
   expect(await retained()).toEqual(good.map(({ key }) => key).sort());
@@ -103,8 +102,11 @@ test('a thousand malformed records end nothing, lose nothing and keep nothing go
   );
 });
 
-test('a key that holds a NUL never becomes the key of another sample', async () => {
-  await append(ingest('a\uFFFD', 1), { key: 'a\0', value: null });
+test.each([
+  ['NUL', 'a\0'],
+  ['half of a surrogate pair', 'a\ud800'],
+])('a key that holds %s never becomes the key of another sample', async (_, key) => {
+  await append(ingest('a\uFFFD', 1), { key, value: null });
   await expect(catchUp(service, never)).rejects.toMatchObject({ code: 'partition_stopped' });
   expect(await retained()).toEqual(['a\uFFFD']);
 });
@@ -223,7 +225,7 @@ describe('a deletion that cannot be applied stops its partition until somebody s
     expect(status.stopped).toMatchObject([{ partition: 0, position: 3n }]);
     const letters = await readDeadLetters(pool);
     expect(letters).toMatchObject([{ stopping: true, position: 3n }]);
-    const [{ id }] = letters as [{ id: bigint }];
+    const id = letters[0]?.id ?? 0n;
     await expect(redrive(service, id)).rejects.toMatchObject({ code: 'partition_stopped' });
 
     await skipLetter(pool, id);
