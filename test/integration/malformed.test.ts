@@ -226,6 +226,8 @@ describe('a deletion that cannot be applied stops its partition until somebody s
 
     const { pool } = service.database;
     const status = await readStatus(pool);
+    // The deletion before it is in a published version.
+    expect(status).toMatchObject({ deletionsWaiting: 0n, dirtyAdapters: 0n, version: 1 });
     expect(status.stopped).toMatchObject([{ partition: 0, position: 3n }]);
     const letters = await readDeadLetters(pool);
     expect(letters).toMatchObject([{ stopping: true, position: 3n }]);
