@@ -1,6 +1,7 @@
 import type { LogRecord } from '../events/record.js';
 import { byteaArray, int8Array, textArray } from '../store/arrays.js';
 import { type Database, queryPrepared } from '../store/database.js';
+import { keyText } from '../store/key-text.js';
 import { Alarm, listen } from '../store/listen.js';
 import {
   type Consumption,
@@ -46,8 +47,7 @@ export class EmbeddedLog implements EventLog {
       [
         topic,
         records.length,
-        // Postgres text holds any character but NUL; a key with one is not a sample's.
-        textArray(records.map(({ key }) => key?.replaceAll('\0', '\uFFFD') ?? null)),
+        textArray(records.map(({ key }) => keyText(key))),
         byteaArray(records.map((record) => record.value)),
         textArray(records.map(({ headers }) => (headers ? JSON.stringify(headers) : null))),
       ],

@@ -24,7 +24,7 @@ export function fold(known: Known, items: readonly Item[], classes: readonly str
   for (const item of items) {
     if (item.kind === 'content') batch.content(item);
     else if (item.kind === 'deletion') batch.deletion(item);
-    else batch.letters.reject(item);
+    else batch.rejected(item);
   }
   return batch.changes();
 }
@@ -67,6 +67,13 @@ class Fold {
         (decision.kind === 'displace' && decision.replaces);
       this.#tracks.update(sampleId, state, record, takesForce ? { ...content, adapters } : null);
     }
+  }
+
+  rejected(item: Of<'rejected'>): void {
+    const { key } = item.record;
+    this.letters.reject(item);
+    // Whatever it is, it may hold content of the sample whose key it has.
+    if (key !== null && this.#tracks.isDeleted(key)) this.#tracks.erase(key);
   }
 
   deletion({ event, record }: Of<'deletion'>): void {

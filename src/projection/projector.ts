@@ -26,8 +26,15 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
     { partition, records }: Batch,
     prepared: ReturnType<typeof prepare>,
   ) => {
-    const place = { partition, next: next.get(partition) ?? 0n };
-    next.set(partition, await apply(options, place, await prepared));
+    let [rest, work] = [records, prepared];
+    while (rest.length > 0) {
+      const place = { partition, next: next.get(partition) ?? 0n };
+      const position = await apply(options, place, await work);
+      next.set(partition, position);
+      // Records are left when an operator has let it go past a deletion among them.
+      rest = rest.filter((record) => record.position >= position);
+      work = prepare(options.model, options.activate, rest);
+    }
     await eraseFromLog(options);
     onBatch(records.length);
   };

@@ -2,6 +2,7 @@ import type { Kernel } from '../model/kernel.js';
 import type { Shape } from '../model/statistics.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
+import { keyText } from '../store/key-text.js';
 import { lockAdapters, type RemovedMember, subtractRemoved } from '../store/statistics.js';
 import type { Changes, Letter, Position, SampleChange, StoredSample } from './changes.js';
 import { insertMemberships, insertSamples } from './write-samples.js';
@@ -216,7 +217,6 @@ async function writeLetters(client: Queryable, { withdrawn, letters }: Changes):
   for (const letter of letters) await writeLetter(client, letter, false);
 }
 
-/** One dead letter. Postgres text holds any character but NUL. */
 export async function writeLetter(
   client: Queryable,
   { at, key, value, headers, time, code, reason, digest }: Letter,
@@ -231,7 +231,7 @@ export async function writeLetter(
     [
       at.partition,
       at.position,
-      key?.replaceAll('\0', '\uFFFD') ?? null,
+      keyText(key),
       value,
       JSON.stringify(headers),
       time,

@@ -30,7 +30,12 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
   const order = ['project', 'build', 'publish'] as const;
   const done = async () => (await Promise.all(order.map((role) => goals[role]()))).every(Boolean);
   while (!signal.aborted && !(await done())) {
-    for (const role of order) await runUntil(eager, role, goals[role], signal);
+    const failures: unknown[] = [];
+    for (const role of order) {
+      // What could be projected before a failure is built and published all the same.
+      await runUntil(eager, role, goals[role], signal).catch((error) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }
 

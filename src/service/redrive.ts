@@ -11,7 +11,8 @@ export async function redrive(
   { database, log, settings }: Pick<Stores, 'database' | 'log' | 'settings'>,
   id: bigint,
 ): Promise<void> {
-  const { key, value, headers, recordTime, stopping } = await readRawLetter(database.pool, id);
+  const letter = await readRawLetter(database.pool, id);
+  const { key, value, headers, recordTime, stopping } = letter;
   if (stopping) {
     throw new LegonetError(
       'partition_stopped',
@@ -29,5 +30,5 @@ export async function redrive(
   await log.append(settings.topics.sampleEvents, [
     { key, value, headers: { ...headers, ...time } },
   ]);
-  await markRedriven(database.pool, id);
+  await markRedriven(database.pool, letter);
 }

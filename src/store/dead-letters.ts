@@ -21,6 +21,8 @@ export type RawLetter = DeadLetter & {
   readonly headers: Readonly<Record<string, string>>;
   /** Microseconds since 1970. */
   readonly recordTime: bigint;
+  /** Differs after every change of the letter. */
+  readonly revision: string;
 };
 
 const COLUMNS = `id, code, reason, partition, position, key, stopping, skipped_at AS "skippedAt",
@@ -37,7 +39,8 @@ export async function readDeadLetters(client: Queryable): Promise<DeadLetter[]> 
 /** Throws `no_dead_letter`. */
 export async function readRawLetter(client: Queryable, id: bigint): Promise<RawLetter> {
   const { rows } = await client.query<RawLetter>(
-    `SELECT ${COLUMNS}, value, headers, record_time AS "recordTime" FROM dead_letters WHERE id = $1`,
+    `SELECT ${COLUMNS}, value, headers, record_time AS "recordTime", xmin::text AS revision
+     FROM dead_letters WHERE id = $1`,
     [id],
   );
   const [letter] = rows;
@@ -45,8 +48,15 @@ export async function readRawLetter(client: Queryable, id: bigint): Promise<RawL
   throw new LegonetError('no_dead_letter', `no dead letter ${id}: see \`legonet dead-letters\``);
 }
 
-export async function markRedriven(client: Queryable, id: bigint): Promise<void> {
-  await client.query('UPDATE dead_letters SET redriven_at = now() WHERE id = $1', [id]);
+/** Unless the letter has changed since it was read: the projection may have met its record again. */
+export async function markRedriven(
+  client: Queryable,
+  { id, revision }: Pick<RawLetter, 'id' | 'revision'>,
+): Promise<void> {
+  await client.query(
+    'UPDATE dead_letters SET redriven_at = now() WHERE id = $1 AND xmin::text = $2',
+    [id, revision],
+  );
 }
 
 /** Lets the projection go past a deletion that it cannot apply. Throws `not_stopping`. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
-import type { NewRecord } from '#src/log/event-log.js';
+import type { EventLog, NewRecord } from '#src/log/event-log.js';
 import { buildModel } from '#src/model/build.js';
 import { catchUp, readLag, waitUntil } from '#src/service/catch-up.js';
 import { redrive } from '#src/service/redrive.js';
@@ -90,8 +90,7 @@ test('a thousand malformed records end nothing, lose nothing and keep nothing go
     expect(value?.equals(given?.value ?? new Uint8Array())).toBe(true);
     expect(headers).toEqual(given?.headers ?? {});
     // Neither NUL nor half of a surrogate pair can be part of a key as the log keeps it.
-    const kept = given?.key?.toWellFormed().replaceAll('\0', '\u0001') ?? null;
-    expect(key).toBe(kept);
+    expect(key).toBe(given?.key?.replace(/[\0\p{Surrogate}]/gu, '\u0001') ?? null);
   }
   const good = records.filter((_, i) => !codes.has(BigInt(i)));
   expect(await retained()).toEqual(good.map(({ key }) => key).sort());
@@ -103,8 +102,11 @@ test('a thousand malformed records end nothing, lose nothing and keep nothing go
   );
 });
 
-test('a key that holds a NUL never becomes the key of another sample', async () => {
-  await append(ingest('a\uFFFD', 1), { key: 'a\0', value: null });
+test.each([
+  ['NUL', 'a\0'],
+  ['half of a surrogate pair', 'a\ud800'],
+])('a key that holds %s never becomes the key of another sample', async (_, key) => {
+  await append(ingest('a\uFFFD', 1), { key, value: null });
   await expect(catchUp(service, never)).rejects.toMatchObject({ code: 'partition_stopped' });
   expect(await retained()).toEqual(['a\uFFFD']);
 });
@@ -130,19 +132,23 @@ describe('redrive', () => {
     }
   });
 
-  test('a conflict comes back also while the projection runs', async () => {
+  test('a conflict that the projection finds again at once is not lost from sight', async () => {
     await append(ingest('x', 1), ingest('x', 2, 1));
-    const stop = new AbortController();
-    const role = runRole(service, 'project', stop.signal, () => {});
-    const caughtUp = async () => (await readLag(service)) === 0n;
-    await waitUntil(service.database, caughtUp, never);
-    for (let i = 0; i < 30; i++) {
-      await redriveAll();
-      await waitUntil(service.database, caughtUp, never);
-      expect(await open()).toEqual(['conflicting_content x']);
-    }
-    stop.abort();
-    await role;
+    await catchUp(service, never);
+    const { log } = service;
+    const eager: EventLog = {
+      append: async (topic, records) => {
+        await log.append(topic, records);
+        await catchUp(service, never);
+      },
+      ends: (topic) => log.ends(topic),
+      consume: (topic, consumption) => log.consume(topic, consumption),
+      erase: (...all) => log.erase(...all),
+      close: () => log.close(),
+    };
+    const [letter] = await readDeadLetters(service.database.pool);
+    await redrive({ ...service, log: eager }, letter?.id ?? 0n);
+    expect(await open()).toEqual(['conflicting_content x']);
   });
 
   test('the deletion of a sample erases what its letters hold of it', async () => {
@@ -220,10 +226,12 @@ describe('a deletion that cannot be applied stops its partition until somebody s
 
     const { pool } = service.database;
     const status = await readStatus(pool);
+    // The deletion before it is in a published version.
+    expect(status).toMatchObject({ deletionsWaiting: 0n, dirtyAdapters: 0n, version: 1 });
     expect(status.stopped).toMatchObject([{ partition: 0, position: 3n }]);
     const letters = await readDeadLetters(pool);
     expect(letters).toMatchObject([{ stopping: true, position: 3n }]);
-    const [{ id }] = letters as [{ id: bigint }];
+    const id = letters[0]?.id ?? 0n;
     await expect(redrive(service, id)).rejects.toMatchObject({ code: 'partition_stopped' });
 
     await skipLetter(pool, id);

@@ -165,7 +165,7 @@ const encodings: Record<string, fc.Arbitrary<Malformed>> = {
     .tuple(fc.constantFrom('float32', 'int8'), notBase64)
     .map(([form, text]) => made(event({ encoding: { [form]: text } }), ['invalid_data'])),
   torn: fc
-    .constantFrom('AAA=', 'AAAAAA==')
+    .constantFrom('AAA=', 'AAAAAAA=')
     .map((float32) => made(event({ encoding: { float32 } }), ['invalid_data'])),
 };
 
