@@ -13,7 +13,7 @@ export async function run(context: Context): Promise<ExitCode> {
   const { before, after } = await withStores(context, async (stores) => {
     const { database, settings } = stores;
     const old = await readStatus(database.pool);
-    const service = await openService({ ...stores, logger: createLogger(settings) });
+    const service = await openService({ ...stores, logger: await createLogger(settings) });
     try {
       await dropProjections(database);
       const total = Number(await readLag(stores));

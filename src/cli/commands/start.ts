@@ -22,7 +22,7 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
     const show = options.demo ? await import('../demo/demo.js') : undefined;
     await ensureModel(stores, show?.DIGITS_MODEL ?? stores.settings.model);
     const logLevel = options.demo ? 'warn' : stores.settings.logLevel;
-    const service = await openService({ ...stores, logger: createLogger({ logLevel }) });
+    const service = await openService({ ...stores, logger: await createLogger({ logLevel }) });
     try {
       if (show && !(await show.demo(context, service))) return 1;
       if (options.once) await runOnce(context, service, show === undefined);
