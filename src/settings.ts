@@ -3,7 +3,13 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { LegonetError } from './errors.js';
 
-const milliseconds = z.coerce.number().int().min(0).max(86_400_000);
+const MILLISECONDS = 'expected whole milliseconds, 0 to 86400000';
+const milliseconds = z
+  .string()
+  .regex(/^\d{1,8}$/, MILLISECONDS)
+  .transform(Number)
+  .refine((value) => value <= 86_400_000, MILLISECONDS);
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 const schema = z.object({
   DATABASE_URL: z
@@ -16,8 +22,8 @@ const schema = z.object({
     .default('legonet.'),
   LEGONET_DATA_DIR: z.string().min(1).default('.legonet'),
   LEGONET_MODEL: z.string().min(1).optional(),
-  LEGONET_BUILD_DELAY_MS: milliseconds.default(1000),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  LEGONET_BUILD_DELAY_MS: milliseconds.prefault('1000'),
+  LOG_LEVEL: z.enum(LEVELS, `expected one of ${LEVELS.join(', ')}`).default('info'),
 });
 
 /** Settings that may hold a secret: each is also read from the file that NAME_FILE names. */

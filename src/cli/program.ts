@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LegonetError } from '../errors.js';
-import { readSettings } from '../settings.js';
 import { type Context, createContext, type ExitCode } from './context.js';
 import { stopSignal } from './signals.js';
 
@@ -41,8 +40,12 @@ export async function run(args: readonly string[]): Promise<number> {
 
 function explain(error: unknown): number {
   const known = error instanceof LegonetError;
+  if (error instanceof Error && error.name === 'AbortError') {
+    process.stderr.write('legonet: stopped before it was done\n');
+    return 1;
+  }
   const verbose = ['debug', 'trace'].includes(process.env.LOG_LEVEL ?? '');
-  const text = known ? `${error.message} [${error.code}]` : String(error);
+  const text = known ? `${error.message} [${error.code}]` : `${error} (LOG_LEVEL=debug says more)`;
   const stack = verbose && error instanceof Error ? `\n${error.stack}` : '';
   process.stderr.write(`legonet: ${text}${stack}\n`);
   return known && ['invalid_setting', 'wrong_usage'].includes(error.code) ? 2 : 1;
@@ -52,7 +55,7 @@ function createProgram(result: Result): Command {
   const program = new Command('legonet')
     .description(DESCRIPTION)
     .version(packageVersion())
-    .showHelpAfterError('(see --help)')
+    .showHelpAfterError('(see `legonet --help`, or `legonet help COMMAND`)')
     .addHelpText('after', SETTINGS)
     .exitOverride();
   const add = (name: string, summary: string, load: () => Promise<{ run: Action }>): Command =>
@@ -62,7 +65,10 @@ function createProgram(result: Result): Command {
       .action(async (...given: unknown[]) => {
         const options = given.at(-2) as { json?: boolean };
         const say = (text: string) => void process.stderr.write(`${text}\n`);
-        const context = createContext(readSettings(process.env), options, stopSignal(say));
+        const signal = stopSignal(say);
+        // Loaded here, like the command: --help needs neither.
+        const { readSettings } = await import('../settings.js');
+        const context = createContext(readSettings(process.env), options, signal);
         const { run: action } = await load();
         result.code = await action(context, ...(given.slice(0, -1) as never[]));
       });
@@ -82,85 +88,115 @@ type Add = (name: string, summary: string, load: () => Promise<{ run: Action }>)
 const JSON_FLAG = ['--json', 'print one JSON document'] as const;
 
 function addServiceCommands(add: Add): void {
-  add(
-    'start',
-    'run: project events, build and publish versions',
-    () => import('./commands/start.js'),
-  )
+  add('start', 'run: project, build, publish', () => import('./commands/start.js'))
     .option('--demo', 'stream the digits, delete some, and check that the deletions are exact')
     .option('--once', 'catch up, publish and exit')
-    .option('--roles <list>', 'which of project, build, publish to run', 'project,build,publish');
-  add('init <MODEL.json>', 'create the model', () => import('./commands/init.js')).option(
-    ...JSON_FLAG,
-  );
+    .option('--roles <list>', 'which of project, build, publish to run (default: all)')
+    .addHelpText('after', example('start --demo --once', 'LEGONET_MODEL=MODEL.json legonet start'));
+  add('init <MODEL.json>', 'create the model', () => import('./commands/init.js'))
+    .option(...JSON_FLAG)
+    .addHelpText('after', example('init examples/digits/MODEL.json'));
 }
 
 function addEventCommands(add: Add): void {
-  add(
-    'ingest <FILE...>',
-    'samples from .csv[.gz], .ndjson[.gz] or .npy files to events',
-    () => import('./commands/ingest.js'),
-  )
+  add('ingest <FILE...>', 'samples in files to events', () => import('./commands/ingest.js'))
     .option('--labels <file>', 'labels of a .npy file: .npy of class indices, or text, one a line')
     .option('--id-prefix <text>', "of sample ids (default: the file's name)")
     .option('--limit <rows>', 'take only so many rows of each file', count)
-    .option(...JSON_FLAG);
-  add('delete', 'ask for a deletion', () => import('./commands/delete.js'))
+    .option(...JSON_FLAG)
+    .addHelpText(
+      'after',
+      `
+Files: .csv[.gz] with a header (sampleId, subjectId, label; all other columns are the encoding) or
+without one (numbers, then the label); .ndjson[.gz], one event a line; .npy with --labels. A file
+whose ingest was interrupted is gone on with; one that is ingested again changes nothing.
+${example('ingest samples.csv.gz', 'ingest encodings.npy --labels labels.npy')}`,
+    );
+  add('delete', 'delete samples, or all samples of a subject', () => import('./commands/delete.js'))
     .option('--sample <id>', 'one sample')
     .option('--subject <id>', 'all samples of a data subject')
     .option('--file <ids>', 'samples whose ids are in a file, one a line')
     .option('--reason <text>', 'why, for the record')
     .option('--request-id <id>', 'your own name for the request')
     .option('--wait', 'until the version without them is published')
-    .option(...JSON_FLAG);
+    .option(...JSON_FLAG)
+    .addHelpText(
+      'after',
+      example('delete --subject writer-001 --reason "consent withdrawn" --wait'),
+    );
 }
 
 function addQueryCommands(add: Add): void {
-  const query = (name: string, summary: string, load: () => Promise<{ run: Action }>) =>
-    add(name, summary, load).option(...JSON_FLAG);
-  query('status', 'the version in service, and what waits', () => import('./commands/status.js'));
-  query('versions [N]', 'all versions, or one', () => import('./commands/versions.js'));
+  const query = (
+    name: string,
+    summary: string,
+    shown: string,
+    load: () => Promise<{ run: Action }>,
+  ) =>
+    add(name, summary, load)
+      .option(...JSON_FLAG)
+      .addHelpText('after', example(shown));
+  query(
+    'status',
+    'the version in service, and what waits',
+    'status --json',
+    () => import('./commands/status.js'),
+  );
+  query(
+    'versions [N]',
+    'all versions, or one',
+    'versions 3',
+    () => import('./commands/versions.js'),
+  );
   query(
     'sample <ID>',
     'is it retained, and in which adapters',
+    'sample digit-0001',
     () => import('./commands/sample.js'),
   );
-  query('adapter <J>', 'its members, weights and version', () => import('./commands/adapter.js'));
+  query(
+    'adapter <J>',
+    'its members, weights and version',
+    'adapter 7',
+    () => import('./commands/adapter.js'),
+  );
   query(
     'deletions [ID]',
     'requests, and the versions that apply them',
+    'deletions --json',
     () => import('./commands/deletions.js'),
   );
-  query('predict <FILE>', 'labels and scores of samples', () => import('./commands/predict.js'));
+  query(
+    'predict <FILE>',
+    'labels and scores of samples',
+    'predict samples.csv.gz',
+    () => import('./commands/predict.js'),
+  );
 }
 
 function addRepairCommands(add: Add): void {
-  add(
-    'rebuild',
-    'build anew in memory, from the retained samples alone',
-    () => import('./commands/rebuild.js'),
-  )
-    .requiredOption('--from-scratch', 'without anything that was built before')
+  add('rebuild', 'build anew from the retained samples', () => import('./commands/rebuild.js'))
+    .requiredOption('--from-scratch', 'in memory, without anything that was built before')
     .option('--check', 'fail unless it is, bit for bit, the version in service')
-    .option(...JSON_FLAG);
-  add(
-    'replay',
-    'drop the projections and project the log again',
-    () => import('./commands/replay.js'),
-  ).option(...JSON_FLAG);
-  add(
-    'dead-letters',
-    'events that could not be applied, and why',
-    () => import('./commands/dead-letters.js'),
-  )
+    .option(...JSON_FLAG)
+    .addHelpText('after', example('rebuild --from-scratch --check'));
+  add('replay', 'project the whole log again', () => import('./commands/replay.js'))
+    .option(...JSON_FLAG)
+    .addHelpText('after', example('replay'));
+  add('dead-letters', 'what could not be applied, why', () => import('./commands/dead-letters.js'))
     .option('--redrive <ids...>', 'put them into the log again (`all` for every one)')
     .option('--skip <id>', 'go past a deletion that stops its partition')
-    .option(...JSON_FLAG);
-  add(
-    'doctor',
-    'look for trouble, and say what to do',
-    () => import('./commands/doctor.js'),
-  ).option(...JSON_FLAG);
+    .option(...JSON_FLAG)
+    .addHelpText('after', example('dead-letters --redrive 3 4', 'dead-letters --redrive all'));
+  add('doctor', 'look for trouble, and say what to do', () => import('./commands/doctor.js'))
+    .option(...JSON_FLAG)
+    .addHelpText('after', example('doctor'));
+}
+
+/** Command lines to begin with. */
+function example(...lines: readonly string[]): string {
+  const shown = lines.map((line) => `  ${line.includes('legonet') ? '' : 'legonet '}${line}`);
+  return ['', 'For example:', ...shown].join('\n');
 }
 
 function count(text: string): number {

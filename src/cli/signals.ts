@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 
-/** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */
+/**
+ * Aborts at the first SIGINT or SIGTERM, and when nobody reads stdout any more (`legonet ... | head`);
+ * a second signal ends the process at once.
+ */
 export function stopSignal(say: (text: string) => void): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -10,5 +13,6 @@ export function stopSignal(say: (text: string) => void): AbortSignal {
       controller.abort();
     });
   }
+  process.stdout.on('error', () => controller.abort());
   return controller.signal;
 }

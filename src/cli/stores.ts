@@ -7,9 +7,10 @@ export async function withStores<T>(
   work: (stores: Stores) => Promise<T>,
 ): Promise<T> {
   const quiet = context.json || !process.stderr.isTTY;
-  const stores = await openStores(context.settings, (step) => {
+  const onProgress = (step: string) => {
     if (!quiet) context.say(step);
-  });
+  };
+  const stores = await openStores(context.settings, onProgress, context.signal);
   try {
     return await work(stores);
   } finally {

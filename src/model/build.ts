@@ -21,25 +21,27 @@ export type BuiltAdapter = {
  * build(configuration, S): the definition of the model (design: the exactness equation). A pure
  * function of the set of retained samples; everything incremental must give the same digest.
  */
-export function buildModel(
+export function buildModel(kernel: Kernel, model: Model, samples: Rows): BuiltModel {
+  const steps = buildSteps(kernel, model, samples);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same, yielding how many adapters are built after each, to whom has other things to do between. */
+export function* buildSteps(
   kernel: Kernel,
   model: Model,
   samples: Rows,
-  onAdapter: (done: number) => void = () => {},
-): BuiltModel {
-  const members = membersByAdapter(kernel, model, samples);
-  const adapters = members.map((rows, adapter) => {
-    const built = buildAdapter(kernel, model, gather(samples, rows, model.shape.dimension));
-    onAdapter(adapter + 1);
-    return built;
-  });
-  return {
-    modelDigest: modelDigest(
-      model.digest,
-      adapters.map((adapter) => adapter.digest),
-    ),
-    adapters,
-  };
+): Generator<number, BuiltModel> {
+  const adapters: BuiltAdapter[] = [];
+  for (const rows of membersByAdapter(kernel, model, samples)) {
+    adapters.push(buildAdapter(kernel, model, gather(samples, rows, model.shape.dimension)));
+    yield adapters.length;
+  }
+  const digests = adapters.map((adapter) => adapter.digest);
+  return { modelDigest: modelDigest(model.digest, digests), adapters };
 }
 
 /** One adapter from its members alone. */

@@ -1,4 +1,5 @@
-import { type BuiltModel, buildModel } from '../model/build.js';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { type BuiltModel, buildSteps } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import type { Rows } from '../model/statistics.js';
@@ -17,33 +18,46 @@ const PAGE = 4096;
 
 /**
  * Builds the whole model in memory, from the encodings and labels of the retained samples alone: keys,
- * memberships and statistics are worked out again. Reads in one snapshot.
+ * memberships and statistics are worked out again. Reads in one snapshot. Throws the signal's reason.
  */
 export async function buildFromScratch(
   { pool }: Database,
   kernel: Kernel,
   model: Model,
-  onAdapter: (done: number) => void,
+  signal: AbortSignal,
+  onAdapter: (done: number) => void = () => {},
 ): Promise<FromScratch> {
   const { rows, published, behind } = await transaction(
     pool,
     async (client) => ({
-      rows: await readRetained(client, model.shape.dimension),
+      rows: await readRetained(client, model.shape.dimension, signal),
       ...(await readPublished(client)),
     }),
     'ISOLATION LEVEL REPEATABLE READ READ ONLY',
   );
-  const built = buildModel(kernel, model, rows, onAdapter);
-  return { ...built, samples: rows.labels.length, published, behind };
+  const steps = buildSteps(kernel, model, rows);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return { ...step.value, samples: rows.labels.length, published, behind };
+    onAdapter(step.value);
+    // Signals and timers are heard only between two turns of the event loop.
+    await breathe();
+    signal.throwIfAborted();
+  }
 }
 
-async function readRetained(client: Queryable, dimension: number): Promise<Rows> {
+async function readRetained(
+  client: Queryable,
+  dimension: number,
+  signal: AbortSignal,
+): Promise<Rows> {
   const { rows } = await client.query<{ count: bigint }>('SELECT count(*) FROM samples');
   const count = Number(rows[0]?.count ?? 0n);
   const encodings = new Int8Array(count * dimension);
   const labels = new Uint16Array(count);
   await client.query('DECLARE retained NO SCROLL CURSOR FOR SELECT label, encoding FROM samples');
   for (let at = 0; at < count; ) {
+    signal.throwIfAborted();
     const page = await queryPrepared<{ label: number; encoding: Buffer }>(
       client,
       'retained-page',

@@ -1,7 +1,8 @@
+import { LegonetError } from '../errors.js';
 import { EmbeddedLog } from '../log/embedded.js';
 import type { EventLog } from '../log/event-log.js';
 import type { Settings } from '../settings.js';
-import { type Database, openDatabase } from '../store/database.js';
+import { type Database, isRetryable, openDatabase, sqlState } from '../store/database.js';
 import { openEmbeddedPostgres } from '../store/embedded/open.js';
 import { migrate } from '../store/migrate.js';
 
@@ -13,14 +14,31 @@ export type Stores = {
   close(): Promise<void>;
 };
 
+/** What went wrong between us and the server, without the password. */
+function unreachable(url: string, error: unknown): unknown {
+  const state = sqlState(error);
+  const refused = state !== undefined && /^(28|3D|42501)/.test(state);
+  if (error instanceof LegonetError || (!refused && !isRetryable(error))) return error;
+  const { hostname, port, pathname } = new URL(url);
+  const place = `${hostname}:${port || 5432}${pathname}`;
+  const message = error instanceof Error && error.message ? error.message : String(error);
+  return new LegonetError(
+    'database_unreachable',
+    `cannot use the database of DATABASE_URL at ${place} (${message}): is the server running, and are address, user and password right?`,
+    refused ? 'terminal' : 'retryable',
+    { cause: error },
+  );
+}
+
 /** Opens the database that the settings name, or the data directory's own, up to date. */
 export async function openStores(
   settings: Settings,
   onProgress: (step: string) => void = () => {},
+  signal?: AbortSignal,
 ): Promise<Stores> {
   const server = settings.databaseUrl
     ? null
-    : await openEmbeddedPostgres(settings.dataDir, { onProgress });
+    : await openEmbeddedPostgres(settings.dataDir, { onProgress, ...(signal && { signal }) });
   const database = openDatabase(settings.databaseUrl ?? server?.url ?? '');
   const log = new EmbeddedLog(database);
   const close = async () => {
@@ -32,7 +50,7 @@ export async function openStores(
     await migrate(database);
   } catch (error) {
     await close();
-    throw error;
+    throw settings.databaseUrl ? unreachable(settings.databaseUrl, error) : error;
   }
   return { settings, database, log, close };
 }

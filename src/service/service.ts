@@ -29,9 +29,11 @@ export type Service = {
 /** The model in force, and threads for its arithmetic. Throws `no_model` before `init`. */
 export async function openService(
   base: Pick<Service, 'settings' | 'database' | 'log' | 'logger'>,
+  makeCompute: (url: string, kernel: Kernel, model: Model) => Compute = (url, _, model) =>
+    threadCompute(url, model),
 ): Promise<Service & { close(): Promise<void> }> {
   const model = await requireModel(base.database.pool);
   const kernel = await loadWasmKernel();
-  const compute = threadCompute(base.database.url, model);
+  const compute = makeCompute(base.database.url, kernel, model);
   return { ...base, model, kernel, compute, close: () => compute.close() };
 }

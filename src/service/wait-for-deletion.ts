@@ -1,3 +1,4 @@
+import { LegonetError } from '../errors.js';
 import { heldRoles } from '../store/lock.js';
 import { waitUntil } from './catch-up.js';
 import type { Stores } from './open.js';
@@ -6,15 +7,15 @@ import { canRecover, ROLES, runRole } from './roles.js';
 import type { Service } from './service.js';
 
 /**
- * Resolves when a version without the request's samples is published; throws if that needs an
- * operator. Does the work itself where no other process has taken the role.
+ * Resolves when a version without the request's samples is published, with `performance.now()` of
+ * that moment; throws if that needs an operator, or `interrupted`. Does the work itself where no other process has taken the role.
  */
 export async function helpUntilPublished(
   { database }: Stores,
   openService: () => Promise<Service & { close(): Promise<void> }>,
   { requestId, targets }: Request,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const published = async () => {
     const { rows } = await database.pool.query<{ done: bigint }>(
       `SELECT count(*) AS done FROM deletions d JOIN versions v USING (version)
@@ -37,12 +38,19 @@ export async function helpUntilPublished(
         })
       : null,
   );
+  let when: number;
   try {
     await waitUntil(database, published, running);
+    when = performance.now();
   } finally {
     finished.abort();
     await Promise.all(work);
     await service?.close();
   }
   if (failure.error !== undefined) throw failure.error;
+  if (!signal.aborted || (await published())) return when;
+  throw new LegonetError(
+    'interrupted',
+    `stopped waiting; request ${requestId} stays in the log: see \`legonet deletions ${requestId}\``,
+  );
 }

@@ -1,4 +1,3 @@
-import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import { LegonetError } from '../errors.js';
 
@@ -9,7 +8,6 @@ export type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>;
 export type Database = {
   readonly url: string;
   readonly pool: pg.Pool;
-  readonly orm: NodePgDatabase;
   close(): Promise<void>;
 };
 
@@ -31,7 +29,7 @@ export function openDatabase(url: string, connections = 8): Database {
   });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => {});
-  return { url, pool, orm: drizzle(pool), close: () => pool.end() };
+  return { url, pool, close: () => pool.end() };
 }
 
 /**

@@ -13,14 +13,15 @@ function run(options: { unit: string; quiet?: boolean; tty?: boolean }, total = 
   return String(stream.read() ?? '');
 }
 
-test('without a terminal there is a plain line for each tenth, up to the whole', () => {
+test('without a terminal there is a plain line for each quarter, up to the whole', () => {
   const lines = run({ unit: 'rows' }).trimEnd().split('\n');
-  expect(lines).toHaveLength(10);
-  expect(lines.at(-1)).toBe('reading: 100 rows of 100 rows (100%)');
+  expect(lines).toHaveLength(4);
+  expect(lines.at(-1)).toBe('reading: 100 of 100 rows (100%)');
 });
 
-test('bytes are shown in megabytes', () => {
-  expect(run({ unit: 'bytes' })).toContain('of 0.0 MB');
+test('bytes are shown in the unit that suits the whole', () => {
+  expect(run({ unit: 'bytes' }, 100)).toContain('0.1 of 0.1 kB');
+  expect(run({ unit: 'bytes' }, 2_000_000)).toContain('2.0 of 2.0 MB');
 });
 
 test('quiet shows nothing, and neither does a total of nothing', () => {
@@ -30,5 +31,5 @@ test('quiet shows nothing, and neither does a total of nothing', () => {
 });
 
 test('a terminal gets a bar that ends at the last value', () => {
-  expect(run({ unit: 'rows', tty: true })).toContain('100% | 100 rows of 100 rows');
+  expect(run({ unit: 'rows', tty: true })).toContain('100% | 100 of 100 rows');
 });

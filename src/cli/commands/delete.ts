@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { LegonetError } from '../../errors.js';
+import { id, sampleId } from '../../events/schemas.js';
+import type { Stores } from '../../service/open.js';
 import { type Request, requestDeletions } from '../../service/request-deletions.js';
-import { openService } from '../../service/service.js';
 import { helpUntilPublished } from '../../service/wait-for-deletion.js';
-import { readDeletions, readVersions } from '../../store/audit.js';
+import {
+  type DeletionReport,
+  readDeletions,
+  readVersions,
+  type VersionRow,
+} from '../../store/audit.js';
 import type { Context, ExitCode } from '../context.js';
-import { createLogger } from '../logger.js';
 import { withStores } from '../stores.js';
 
 type Options = {
@@ -19,7 +24,6 @@ type Options = {
 };
 
 export async function run(context: Context, options: Options): Promise<ExitCode> {
-  const started = performance.now();
   const request = await readRequest(options);
   return withStores<ExitCode>(context, async (stores) => {
     await requestDeletions(stores, request);
@@ -32,24 +36,50 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
       );
       return 0;
     }
-    const logger = createLogger({ ...stores.settings, logLevel: 'warn' });
-    const open = () => openService({ ...stores, logger });
-    await helpUntilPublished(stores, open, request, context.signal);
-    const elapsedMs = Math.round(performance.now() - started);
+    const publishedAt = await helpUntilPublished(
+      stores,
+      () => openQuickService(stores),
+      request,
+      context.signal,
+    );
     const deletions = await readDeletions(stores.database.pool, requestId);
     const version = Math.max(...deletions.map((deletion) => deletion.version ?? 0));
     const [published] = await readVersions(stores.database.pool, version);
-    const samples = [...new Set(deletions.flatMap((deletion) => deletion.samples))];
-    const rebuilt = published?.deletions.includes(requestId) ? published.rebuilt : [];
-    const modelDigest = published?.modelDigest ?? null;
-    context.print({ requestId, samples, version, modelDigest, rebuilt, elapsedMs }, () =>
-      [
-        `Request ${requestId}: published without them in version ${version} after ${elapsedMs} ms.`,
-        `${samples.length} samples deleted, ${rebuilt.length} adapters rebuilt; digest ${modelDigest}`,
-      ].join('\n'),
-    );
+    // Since the start of the process: what whoever typed the command has waited.
+    report(context, requestId, deletions, published, Math.round(publishedAt));
     return 0;
   });
+}
+
+/** Loaded only where no `legonet start` does the work: it takes longer than the deletion itself. */
+async function openQuickService(stores: Stores) {
+  const { openService } = await import('../../service/service.js');
+  const { quickCompute } = await import('../../service/quick-compute.js');
+  const { createLogger } = await import('../logger.js');
+  const logger = await createLogger({ logLevel: 'warn' });
+  return openService({ ...stores, logger }, quickCompute);
+}
+
+function report(
+  context: Context,
+  requestId: string,
+  deletions: readonly DeletionReport[],
+  published: VersionRow | undefined,
+  elapsedMs: number,
+): void {
+  const samples = [...new Set(deletions.flatMap((deletion) => deletion.samples))];
+  const removed = deletions.reduce((sum, deletion) => sum + deletion.removed, 0);
+  const { version = null, modelDigest = null } = published ?? {};
+  const rebuilt = published?.deletions.includes(requestId) ? published.rebuilt : [];
+  const result = { requestId, samples, removed, version, modelDigest, rebuilt, elapsedMs };
+  context.print(result, () =>
+    [
+      removed > 0
+        ? `Request ${requestId}: ${removed} samples deleted, ${rebuilt.length} adapters rebuilt.`
+        : `Request ${requestId}: no such sample is retained; should one arrive, it is refused.`,
+      `Version ${version} is published without them, ${elapsedMs} ms after the command; digest ${modelDigest}`,
+    ].join('\n'),
+  );
 }
 
 async function readRequest(options: Options): Promise<Request> {
@@ -59,14 +89,32 @@ async function readRequest(options: Options): Promise<Request> {
   }
   const kind = subject === undefined ? 'sample' : 'subject';
   const targets = file === undefined ? [sample ?? subject ?? ''] : await readIds(file);
+  targets.forEach((target, i) => {
+    const where = file === undefined ? `--${kind}` : `${file}: id ${i + 1}`;
+    checkId(kind === 'sample' ? sampleId : id, target, where);
+  });
+  checkId(id, requestId, '--request-id');
   return { requestId, kind, targets, ...(reason !== undefined && { reason }) };
+}
+
+/** Throws `wrong_usage`, before anything is asked for. */
+function checkId(schema: typeof id, value: string, where: string): void {
+  const { success, error } = schema.safeParse(value);
+  if (!success) throw new LegonetError('wrong_usage', `${where}: ${error.issues[0]?.message}`);
 }
 
 async function readIds(file: string): Promise<string[]> {
   const text = await readFile(file, 'utf8').catch((cause) => {
     throw new LegonetError('input_not_found', `cannot read ${file}`, 'terminal', { cause });
   });
-  const ids = [...new Set(text.split(/\r?\n/).filter((line) => line !== ''))];
+  const ids = [
+    ...new Set(
+      text
+        .replace(/^\ufeff/, '')
+        .split(/\r?\n/)
+        .filter((line) => line !== ''),
+    ),
+  ];
   if (ids.length === 0) throw new LegonetError('wrong_usage', `${file}: no sample ids in it`);
   return ids;
 }

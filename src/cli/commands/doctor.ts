@@ -28,6 +28,13 @@ async function look(context: Context): Promise<Finding[]> {
     const remedy = context.settings.databaseUrl
       ? 'Is the server running, and are address, user and password right?'
       : 'Is the disk full, or the directory not ours? See postgres.log in it.';
-    return [{ name: 'database', ok: false, detail: String(error), remedy }];
+    return [
+      {
+        name: 'database',
+        ok: false,
+        detail: error instanceof Error ? error.message : String(error),
+        remedy,
+      },
+    ];
   }
 }

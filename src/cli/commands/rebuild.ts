@@ -16,7 +16,8 @@ export async function run(
     const options = { unit: 'adapters', quiet: context.json };
     const progress = createProgress('Building from scratch', adapters, options);
     try {
-      return await buildFromScratch(database, await loadWasmKernel(), model, progress.update);
+      const kernel = await loadWasmKernel();
+      return await buildFromScratch(database, kernel, model, context.signal, progress.update);
     } finally {
       progress.stop();
     }

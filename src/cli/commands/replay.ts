@@ -1,3 +1,4 @@
+import { LegonetError } from '../../errors.js';
 import { catchUp, readLag } from '../../service/catch-up.js';
 import { openService } from '../../service/service.js';
 import { dropProjections } from '../../store/replay.js';
@@ -8,10 +9,11 @@ import { createProgress } from '../progress.js';
 import { withStores } from '../stores.js';
 
 export async function run(context: Context): Promise<ExitCode> {
+  const { signal } = context;
   const { before, after } = await withStores(context, async (stores) => {
     const { database, settings } = stores;
     const old = await readStatus(database.pool);
-    const service = await openService({ ...stores, logger: createLogger(settings) });
+    const service = await openService({ ...stores, logger: await createLogger(settings) });
     try {
       await dropProjections(database);
       const total = Number(await readLag(stores));
@@ -22,12 +24,15 @@ export async function run(context: Context): Promise<ExitCode> {
         progress.update(done);
       };
       try {
-        await catchUp({ ...service, onProjected }, context.signal);
+        await catchUp({ ...service, onProjected }, signal);
       } finally {
         progress.stop();
       }
     } finally {
       await service.close();
+    }
+    if (signal.aborted) {
+      throw new LegonetError('interrupted', 'stopped half-way: `legonet start --once` goes on');
     }
     return { before: old, after: await readStatus(database.pool) };
   });

@@ -4,27 +4,28 @@ import type { Stores } from '../../service/open.js';
 import { ROLES, type Role, runRole } from '../../service/roles.js';
 import { openService, type Service } from '../../service/service.js';
 import { loadModel, saveModel } from '../../store/model.js';
+import { readStatus } from '../../store/status.js';
 import type { Context, ExitCode } from '../context.js';
 import { createLogger } from '../logger.js';
 import { readModelFile } from '../model-file.js';
 import { createProgress } from '../progress.js';
 import { withStores } from '../stores.js';
 
-type Options = { readonly demo?: boolean; readonly once?: boolean; readonly roles: string };
+type Options = { readonly demo?: boolean; readonly once?: boolean; readonly roles?: string };
 
 export async function run(context: Context, options: Options): Promise<ExitCode> {
-  const roles = parseRoles(options.roles);
+  const roles = options.roles === undefined ? ROLES : parseRoles(options.roles);
+  if (options.once && options.roles !== undefined) {
+    throw new LegonetError('wrong_usage', 'start: --once runs every role, so leave --roles out');
+  }
   return withStores(context, async (stores) => {
-    const { demo, DIGITS_MODEL } = await import('../demo/demo.js');
-    await ensureModel(context, stores, options.demo ? DIGITS_MODEL : undefined);
+    const show = options.demo ? await import('../demo/demo.js') : undefined;
+    await ensureModel(stores, show?.DIGITS_MODEL ?? stores.settings.model);
     const logLevel = options.demo ? 'warn' : stores.settings.logLevel;
-    const service = await openService({ ...stores, logger: createLogger({ logLevel }) });
+    const service = await openService({ ...stores, logger: await createLogger({ logLevel }) });
     try {
-      if (options.demo) {
-        const passed = await demo(context, service);
-        if (!passed) return 1;
-      }
-      if (options.once) await runOnce(context, service);
+      if (show && !(await show.demo(context, service))) return 1;
+      if (options.once) await runOnce(context, service, show === undefined);
       else await runAlways(context, service, roles);
     } finally {
       await service.close();
@@ -41,12 +42,7 @@ function parseRoles(list: string): Role[] {
   throw new LegonetError('wrong_usage', `--roles: "${unknown}" is none of ${ROLES.join(', ')}`);
 }
 
-async function ensureModel(
-  { settings }: Context,
-  { database }: Stores,
-  demoModel: string | undefined,
-): Promise<void> {
-  const path = settings.model ?? demoModel;
+async function ensureModel({ database }: Stores, path: string | undefined): Promise<void> {
   if (path !== undefined) {
     const { model, files } = await readModelFile(path);
     await saveModel(database, model, files);
@@ -58,7 +54,7 @@ async function ensureModel(
   }
 }
 
-async function runOnce(context: Context, service: Service): Promise<void> {
+async function runOnce(context: Context, service: Service, tell: boolean): Promise<void> {
   const quiet = !process.stderr.isTTY;
   let progress: ReturnType<typeof createProgress> | undefined;
   const onAdapter = (done: number, total: number) => {
@@ -69,6 +65,14 @@ async function runOnce(context: Context, service: Service): Promise<void> {
     progress = undefined;
   };
   await catchUp({ ...service, onAdapter }, context.signal);
+  context.signal.throwIfAborted();
+  if (!tell) return;
+  const { version, modelDigest, retained } = await readStatus(service.database.pool);
+  context.print({ version, modelDigest, retained }, () =>
+    version === null
+      ? 'Nothing to build yet: the log is empty.'
+      : `Version ${version} is in service: ${retained} samples, digest ${modelDigest}`,
+  );
 }
 
 async function runAlways(

@@ -38,17 +38,22 @@ export async function demo(context: Context, service: Service): Promise<boolean>
     '',
   );
   await ingestFile(context, { ...service, close: async () => {} }, service.model, stream, {});
+  const before = (await readVersions(service.database.pool)).at(-1)?.version;
   const first = await publish(context, service);
   const served = await loadServedModel(service.database, service.model);
   const lego = accuracy(service.kernel, service.model, served?.weights ?? [], test);
-  const head = accuracyOfOneHead(service.kernel, service.model, training, test);
+  const retained = await onlyRetained(service, training);
+  const head = accuracyOfOneHead(service.kernel, service.model, retained, test);
   tell(
-    `2. Version ${first.version} is published: ${first.retained} samples, ${first.rebuilt.length} adapters built.`,
+    first.version === before
+      ? `2. Nothing new: they were here before, and what was deleted stays deleted.\n` +
+          `     Version ${first.version} stays in service: ${first.retained} samples.`
+      : `2. Version ${first.version} is published: ${first.retained} samples, ${first.rebuilt.length} adapters built.`,
     `     digest ${first.modelDigest}`,
     `     On ${test.length} digits that it has not seen, ${lego.toFixed(1)} % are right;`,
-    `     one linear head on all the data gets ${head.toFixed(1)} %.`,
+    `     one linear head on the same samples gets ${head.toFixed(1)} %.`,
   );
-  const checks = [await check(service, tell)];
+  const checks = [await check(context, service, tell)];
 
   const sample = await firstRetained(service, training);
   tell(
@@ -62,14 +67,14 @@ export async function demo(context: Context, service: Service): Promise<boolean>
   tell(`     It is in adapters ${adapters.join(', ')} (nearest first).`);
   const second = await remove(context, service, 'sample', sample.sampleId);
   tellVersion(tell, second);
-  checks.push(await check(service, tell));
+  checks.push(await check(context, service, tell));
 
   const person = await firstRetained(service, training);
   const subject = person.subjectId ?? '';
   tell('', `4. ${subject} withdraws consent: every sample of theirs has to go.`);
   const third = await remove(context, service, 'subject', subject);
   tellVersion(tell, third);
-  checks.push(await check(service, tell));
+  checks.push(await check(context, service, tell));
 
   tell(
     '',
@@ -86,10 +91,27 @@ function tellVersion(
   { version, parent, rebuilt, carried, modelDigest }: VersionRow,
 ): void {
   tell(
-    `     Version ${version} is published: adapters ${rebuilt.join(', ')} rebuilt, ${carried} carried over;`,
+    `     Version ${version} is published: ${rebuilt.length} adapters rebuilt, ${carried} carried over;`,
     `     version ${parent} is retired, its superseded weights are erased.`,
+    ...wrapped(`rebuilt: ${rebuilt.join(', ')}`),
     `     digest ${modelDigest}`,
   );
+}
+
+const WIDTH = 76;
+
+/** Indented lines of a text too long for one. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  let line = '    ';
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = '      ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
 }
 
 async function publish(context: Context, service: Service): Promise<VersionRow> {
@@ -118,13 +140,13 @@ async function remove(
 }
 
 /** The proof by recomputation. */
-async function check({ database, kernel, model }: Service, tell: Tell): Promise<boolean> {
-  const { modelDigest, samples, published } = await buildFromScratch(
-    database,
-    kernel,
-    model,
-    () => {},
-  );
+async function check(
+  { signal }: Context,
+  { database, kernel, model }: Service,
+  tell: Tell,
+): Promise<boolean> {
+  const built = await buildFromScratch(database, kernel, model, signal);
+  const { modelDigest, samples, published } = built;
   const equal = published?.modelDigest === modelDigest;
   tell(
     equal
@@ -132,6 +154,15 @@ async function check({ database, kernel, model }: Service, tell: Tell): Promise<
       : `     CHECK FAILED: built from scratch it is ${modelDigest}.`,
   );
   return equal;
+}
+
+async function onlyRetained(
+  { database }: Service,
+  rows: readonly LabelledRow[],
+): Promise<LabelledRow[]> {
+  const found = await database.pool.query<{ id: string }>('SELECT sample_id AS id FROM samples');
+  const retained = new Set(found.rows.map(({ id }) => id));
+  return rows.filter(({ sampleId }) => retained.has(sampleId));
 }
 
 /** The demo may run again on the same data: what it deleted then stays deleted. */

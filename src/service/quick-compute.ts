@@ -1,0 +1,21 @@
+import { type Compute, inlineCompute } from '../build/compute.js';
+import { threadCompute } from '../build/threads.js';
+import type { Kernel } from '../model/kernel.js';
+import type { Model } from '../model/model.js';
+
+/** So many builds take less time than it takes to start a thread. */
+const IN_LINE = 32;
+
+/** For a process that does little and then ends: its first builds in line, the others on threads. */
+export function quickCompute(url: string, kernel: Kernel, model: Model): Compute {
+  const inline = inlineCompute(url, kernel, model);
+  const threads = threadCompute(url, model);
+  let builds = 0;
+  return {
+    activate: threads.activate,
+    build: (task, snapshot) => (builds++ < IN_LINE ? inline : threads).build(task, snapshot),
+    close: async () => {
+      await Promise.allSettled([inline.close(), threads.close()]);
+    },
+  };
+}
