@@ -39,7 +39,7 @@ try {
   stop.abort();
   await projecting;
 
-  await pool.query('UPDATE offsets SET position = 0');
+  await pool.query('UPDATE offsets SET position = 0, retained = 0');
   await pool.query('TRUNCATE samples, memberships, dirty_adapters');
   const again = performance.now();
   const stopAgain = new AbortController();

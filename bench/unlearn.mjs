@@ -67,7 +67,7 @@ try {
   report({ threads, inline, kernel, without, full: median(full), first, shard, rss });
 
   say('from scratch, for comparison of digests …');
-  const scratch = await buildFromScratch(stores.database, service.kernel, model, () => {});
+  const scratch = await buildFromScratch(stores.database, service.kernel, model, never, () => {});
   const equal = scratch.modelDigest === scratch.published?.modelDigest;
   console.log(`\ndigest equal to a build from scratch: ${equal}`);
   process.exitCode = equal ? 0 : 1;

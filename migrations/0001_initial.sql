@@ -15,7 +15,8 @@ CREATE TABLE model (
 -- Next position to project, by partition. Written in the projection's own transaction.
 CREATE TABLE offsets (
   partition int PRIMARY KEY,
-  position  bigint NOT NULL
+  position  bigint NOT NULL,
+  retained  bigint NOT NULL DEFAULT 0  -- samples that this partition added less those it removed
 );
 
 -- Retained samples. A row is here if and only if the sample is in the retained set.

@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import {
   fitAdapter,
   fitFromStatistics,
@@ -13,8 +14,8 @@ import {
   type Rows,
   type Shape,
   type Statistics,
+  unknowns,
 } from '../model/statistics.js';
-import type { Queryable } from '../store/database.js';
 import { type KeptStatistics, readStatistics } from '../store/statistics.js';
 import { readMembers } from './members.js';
 
@@ -37,7 +38,7 @@ export type BuildResult = BuiltAdapter & { readonly statistics: Statistics | nul
  * came since, where there are any; else from all members. Equal in every bit to `fitAdapter`.
  */
 export async function buildAdapterFrom(
-  client: Queryable,
+  client: ClientBase,
   kernel: Kernel,
   task: AdapterTask,
 ): Promise<BuildResult> {
@@ -50,7 +51,7 @@ export async function buildAdapterFrom(
 
 /** Null when too few members are left for the primal form. */
 async function fromStatistics(
-  client: Queryable,
+  client: ClientBase,
   kernel: Kernel,
   task: AdapterTask,
   { statistics, through }: KeptStatistics,
@@ -64,7 +65,7 @@ async function fromStatistics(
 }
 
 async function fromMembers(
-  client: Queryable,
+  client: ClientBase,
   kernel: Kernel,
   task: AdapterTask,
 ): Promise<BuildResult> {
@@ -94,9 +95,15 @@ function primal(
     members: statistics.count,
     digest: weightsDigest(bytes),
     bytes,
-    statistics: keep ? statistics : null,
+    statistics: keep && statistics.count >= KEEP_FROM * unknowns(task.shape) ? statistics : null,
   };
 }
+
+/**
+ * Members per unknown from which statistics are kept. With fewer, reading the members again is cheaper
+ * than reading, changing and writing sums of unknowns² / 2 integers at every deletion.
+ */
+const KEEP_FROM = 4;
 
 function concatenate(pages: readonly Rows[]): Rows {
   const [only] = pages;

@@ -1,5 +1,6 @@
+import type { ClientBase } from 'pg';
 import type { Rows } from '../model/statistics.js';
-import { type Queryable, queryPrepared } from '../store/database.js';
+import { copyRow } from '../store/copy.js';
 
 /** Rows to a round trip: bounds memory at PAGE × dimension bytes, however large the adapter. */
 const PAGE = 8192;
@@ -12,7 +13,7 @@ export type After = Readonly<Record<string, string>>;
  * Order is immaterial (`fitAdapter` sorts by content). With `after`, only members beyond it.
  */
 export async function* readMembers(
-  client: Queryable,
+  client: ClientBase,
   adapter: number,
   partitions: readonly string[],
   after: After = {},
@@ -20,8 +21,8 @@ export async function* readMembers(
   for (const partition of partitions) {
     let last: bigint | null = BigInt(after[partition] ?? '0') - 1n;
     while (last !== null) {
-      const page: Page | undefined = await readPage(client, adapter, Number(partition), last);
-      if (!page || page.count === 0n) break;
+      const page: Page | null = await readPage(client, adapter, Number(partition), last);
+      if (!page) break;
       yield {
         encodings: new Int8Array(
           page.encodings.buffer,
@@ -30,32 +31,36 @@ export async function* readMembers(
         ),
         labels: unpackLabels(page.labels),
       };
-      last = page.count === BigInt(PAGE) ? page.last : null;
+      last = page.count === PAGE ? page.last : null;
     }
   }
 }
 
-type Page = { count: bigint; last: bigint; encodings: Buffer; labels: Buffer };
+type Page = {
+  readonly count: number;
+  readonly last: bigint;
+  readonly encodings: Buffer;
+  readonly labels: Buffer;
+};
 
 async function readPage(
-  client: Queryable,
+  client: ClientBase,
   adapter: number,
   partition: number,
   after: bigint,
-): Promise<Page | undefined> {
-  const { rows } = await queryPrepared<Page>(
+): Promise<Page | null> {
+  const row = await copyRow(
     client,
-    'members-page',
-    `SELECT count(*) AS count, max(position) AS last,
-                  string_agg(encoding, ''::bytea) AS encodings,
-                  string_agg(int2send(label), ''::bytea) AS labels
-           FROM (SELECT s.position, s.encoding, s.label
-                 FROM memberships m JOIN samples s USING (partition, position)
-                 WHERE m.adapter = $1 AND m.partition = $2 AND m.position > $3
-                 ORDER BY m.position LIMIT ${PAGE}) AS page`,
-    [adapter, partition, after],
+    `SELECT count(*), max(position), string_agg(encoding, ''::bytea),
+            string_agg(int2send(label), ''::bytea)
+     FROM (SELECT s.position, s.encoding, s.label
+           FROM memberships m JOIN samples s USING (partition, position)
+           WHERE m.adapter = ${adapter} AND m.partition = ${partition} AND m.position > ${after}
+           ORDER BY m.position LIMIT ${PAGE}) AS page`,
   );
-  return rows[0];
+  const [count, last, encodings, labels] = row ?? [];
+  if (!count || !last || !encodings || !labels) return null;
+  return { count: Number(count.readBigInt64BE()), last: last.readBigInt64BE(), encodings, labels };
 }
 
 function unpackLabels(bytes: Buffer): Uint16Array {

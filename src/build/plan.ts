@@ -55,7 +55,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
     `SELECT version, retired_at IS NOT NULL AS retired FROM versions ORDER BY version DESC LIMIT 1`,
   );
   const counts = await client.query<{ retained: bigint; deletions: string[] }>(
-    `SELECT (SELECT count(*) FROM samples) AS retained,
+    `SELECT (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
             ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
               AS deletions`,
   );

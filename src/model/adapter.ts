@@ -45,8 +45,8 @@ export function fitFromStatistics(
   statistics: Statistics,
 ): Weights {
   const n = unknowns(shape);
-  const a = Float64Array.from(statistics.sums.subarray(0, packedLength(n)));
-  const b = Float64Array.from(statistics.sums.subarray(packedLength(n)));
+  const a = new Float64Array(statistics.sums.subarray(0, packedLength(n)));
+  const b = new Float64Array(statistics.sums.subarray(packedLength(n)));
   return rounded(kernel.solve(ridge(a, n, lambda / n), n, b, shape.classes), shape);
 }
 
@@ -59,7 +59,7 @@ function fitDual(kernel: Kernel, shape: Shape, lambda: number, rows: Rows): Weig
   labels.forEach((label, i) => {
     oneHot[i * shape.classes + label] = 1;
   });
-  const products = Float64Array.from(kernel.outer(x, count, unknowns(shape)));
+  const products = new Float64Array(kernel.outer(x, count, unknowns(shape)));
   const a = ridge(products, count, lambda / unknowns(shape));
   const alpha = kernel.solve(a, count, oneHot, shape.classes);
   return rounded(kernel.combine(x, count, unknowns(shape), alpha, shape.classes), shape);
@@ -100,7 +100,7 @@ function canonicalRows(rows: Rows, dimension: number) {
 }
 
 function rounded(solution: Float64Array, shape: Shape): Weights {
-  const weights = Float32Array.from(solution);
+  const weights = new Float32Array(solution);
   const bias = shape.dimension * shape.classes;
   for (let c = 0; c < shape.classes; c++) weights[bias + c] = BIAS * (solution[bias + c] ?? 0);
   return weights;

@@ -64,7 +64,7 @@ export function accumulate(
     const x = withBias(part, size, shape.dimension);
     if (size < FEW) for (let r = 0; r < size; r++) addOuterProduct(sums, x, r, shape, sign);
     else addGram(sums, kernel.gram(x, size, unknowns(shape)), sign);
-    for (let r = 0; r < size; r++) addToClass(sums, x, r, rows.labels[from + r] ?? 0, shape, sign);
+    addToClasses(sums, x, rows.labels, from, size, shape, sign);
   }
   return { count, sums: sized(sums, count) };
 }
@@ -96,19 +96,33 @@ function addOuterProduct(
   }
 }
 
-function addToClass(
+/** B: the sum of each class's rows, added up side by side before it is spread over B's columns. */
+function addToClasses(
   sums: Int32Array | Float64Array,
   x: Int8Array,
-  row: number,
-  label: number,
+  labels: ArrayLike<number>,
+  from: number,
+  size: number,
   shape: Shape,
   sign: number,
 ): void {
   const n = unknowns(shape);
-  const cross = packedLength(n) + label;
-  for (let i = 0; i < n; i++) {
-    const at = cross + i * shape.classes;
-    sums[at] = (sums[at] as number) + sign * (x[row * n + i] as number);
+  const byClass = new Map<number, Int32Array>();
+  for (let r = 0; r < size; r++) {
+    const label = labels[from + r] ?? 0;
+    let sum = byClass.get(label);
+    if (!sum) {
+      sum = new Int32Array(n);
+      byClass.set(label, sum);
+    }
+    for (let i = 0, at = r * n; i < n; i++, at++) {
+      sum[i] = (sum[i] as number) + (x[at] as number);
+    }
+  }
+  for (const [label, sum] of byClass) {
+    for (let i = 0, at = packedLength(n) + label; i < n; i++, at += shape.classes) {
+      sums[at] = (sums[at] as number) + sign * (sum[i] as number);
+    }
   }
 }
 

@@ -83,7 +83,10 @@ const BY_INDEX = 'SET LOCAL enable_seqscan = off';
 
 /** Moves the stored offset on, holding its row: a consumer that has lost the partition is found out. */
 async function advance(client: Queryable, { partition, next }: Place, to: bigint): Promise<void> {
-  await client.query('INSERT INTO offsets VALUES ($1, 0) ON CONFLICT DO NOTHING', [partition]);
+  await client.query(
+    'INSERT INTO offsets (partition, position) VALUES ($1, 0) ON CONFLICT DO NOTHING',
+    [partition],
+  );
   const { rows } = await client.query<{ position: bigint }>(
     'SELECT position FROM offsets WHERE partition = $1 FOR UPDATE',
     [partition],

@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import type { Kernel } from '../model/kernel.js';
 import type { Shape } from '../model/statistics.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
@@ -12,7 +13,7 @@ export type Arithmetic = { readonly kernel: Kernel; readonly shape: Shape };
 
 /** Writes a batch's changes, in the projection's transaction. `last` is the batch's last record. */
 export async function write(
-  client: Queryable,
+  client: ClientBase,
   arithmetic: Arithmetic,
   changes: Changes,
   last: Position,
@@ -30,6 +31,7 @@ export async function write(
   await insertSamples(client, samples);
   await insertMemberships(client, added);
   await markDirty(client, added, last, false);
+  await countRetained(client, samples, last);
   await writeSubjects(client, samples);
   await writeTombstones(client, changes);
   await writeErasures(client, changes);
@@ -41,7 +43,7 @@ const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
   a?.at.partition === b?.at.partition && a?.at.position === b?.at.position;
 
 async function remove(
-  client: Queryable,
+  client: ClientBase,
   { kernel, shape }: Arithmetic,
   removed: readonly (StoredSample & { readonly by: Position })[],
   last: Position,
@@ -97,6 +99,19 @@ async function deleteSamples(client: Queryable, samples: readonly SampleChange[]
   const old = samples.filter(({ before }) => before !== null).map(({ sampleId }) => sampleId);
   if (old.length === 0) return;
   await client.query('DELETE FROM samples WHERE sample_id = ANY($1::text[])', [textArray(old)]);
+}
+
+/** Counted as they come and go: counting a million rows would take longer than a deletion may. */
+async function countRetained(
+  client: Queryable,
+  samples: readonly SampleChange[],
+  { partition }: Position,
+): Promise<void> {
+  const count = (side: 'before' | 'after') => samples.filter((sample) => sample[side]).length;
+  await client.query('UPDATE offsets SET retained = retained + $2 WHERE partition = $1', [
+    partition,
+    count('after') - count('before'),
+  ]);
 }
 
 async function writeSubjects(client: Queryable, samples: readonly SampleChange[]): Promise<void> {

@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import type { Kernel } from '../model/kernel.js';
 import {
   accumulate,
@@ -6,7 +7,8 @@ import {
   type Shape,
   type Statistics,
 } from '../model/statistics.js';
-import { type Queryable, queryPrepared } from './database.js';
+import { copyRow } from './copy.js';
+import type { Queryable } from './database.js';
 
 /*
  * Kept statistics are the sums over an adapter's members with positions before `through`. Whoever
@@ -39,25 +41,24 @@ export async function lockAdapters(client: Queryable, adapters: readonly number[
 }
 
 export async function readStatistics(
-  client: Queryable,
+  client: ClientBase,
   adapter: number,
   shape: Shape,
 ): Promise<KeptStatistics | null> {
-  const { rows } = await queryPrepared<{ count: number; through: string; sums: Buffer }>(
+  const row = await copyRow(
     client,
-    'statistics-read',
-    'SELECT count, through::text AS through, sums FROM adapter_statistics WHERE adapter = $1',
-    [adapter],
+    `SELECT count, convert_to(through::text, 'UTF8'), sums FROM adapter_statistics
+     WHERE adapter = ${adapter}`,
   );
-  const [row] = rows;
-  if (!row) return null;
-  const statistics = decodeStatistics(row.sums, row.count, shape);
-  return { statistics, through: JSON.parse(row.through) };
+  const [count, through, sums] = row ?? [];
+  if (!count || !through || !sums) return null;
+  const statistics = decodeStatistics(sums, count.readInt32BE(), shape);
+  return { statistics, through: JSON.parse(through.toString('utf8')) };
 }
 
 /** Takes removed members out of the kept statistics. The adapters' rows must be locked. */
 export async function subtractRemoved(
-  client: Queryable,
+  client: ClientBase,
   kernel: Kernel,
   shape: Shape,
   removed: readonly RemovedMember[],
@@ -78,7 +79,7 @@ export async function subtractRemoved(
 }
 
 async function subtract(
-  client: Queryable,
+  client: ClientBase,
   kernel: Kernel,
   shape: Shape,
   adapter: number,

@@ -31,7 +31,7 @@ export async function readStatus(client: Queryable): Promise<Status> {
     `SELECT (SELECT name FROM model) AS model,
             (SELECT digest FROM model) AS "configDigest",
             v.version, v.model_digest AS "modelDigest",
-            (SELECT count(*) FROM samples) AS retained,
+            (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
             (SELECT count(*) FROM tombstones) AS deleted,
             (SELECT count(DISTINCT adapter) FROM dirty_adapters) AS "dirtyAdapters",
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS "deletionsWaiting",

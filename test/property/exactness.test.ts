@@ -5,6 +5,7 @@ import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { buildModel } from '#src/model/build.js';
 import { contentDigest } from '#src/projection/interpret.js';
+import { dropProjections } from '#src/store/replay.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { expected, histories, type Step } from '../support/histories.js';
 import { tinyModel } from '../support/models.js';
@@ -40,10 +41,12 @@ describe('the exactness equation', () => {
     async () => {
       await fc.assert(
         fc.asyncProperty(histories(model), async (steps) => {
-          const { pipeline, seen } = await play(new Pipeline(main.url, model, kernel), steps);
+          const { pipeline, seen, held } = await play(new Pipeline(main.url, model, kernel), steps);
           try {
             await pipeline.finish();
             seen.push(...(await unseen(pipeline, seen)));
+            await note(pipeline, seen, held);
+            await expectRetired(pipeline, held);
             const { retained, conflicts, rows } = expected(model, seen);
             await expectProjected(pipeline, retained, conflicts);
             const served = await latest(pipeline);
@@ -66,7 +69,8 @@ describe('the exactness equation', () => {
 /** Plays the steps; every version on the way is checked against its own cut. */
 async function play(first: Pipeline, steps: readonly Step[]) {
   let pipeline = first;
-  const seen: LogRecord[] = [];
+  let seen: LogRecord[] = [];
+  const held: Held = new Map();
   await pipeline.begin();
   for (const step of steps) {
     if (step.kind === 'append') {
@@ -76,18 +80,30 @@ async function play(first: Pipeline, steps: readonly Step[]) {
     } else if (step.kind === 'project') await pipeline.project(step.count);
     else if (step.kind === 'build') {
       const { meanwhile } = step;
-      const outcome = await pipeline.build(async () => {
+      await pipeline.build(async () => {
         if (meanwhile > 0) await pipeline.project(meanwhile);
       });
-      seen.push(...(await unseen(pipeline, seen)));
-      if (outcome) await expectVersion(pipeline, outcome.version, seen);
+    } else if (step.kind === 'race') await race(pipeline);
+    else if (step.kind === 'replay') {
+      await dropProjections(pipeline.database);
+      // What is erased already is not projected again.
+      seen = await pipeline.records();
     } else if (step.kind === 'publish') await pipeline.publish();
     else {
       await pipeline.close();
       pipeline = new Pipeline(pipeline.database.url, model, kernel);
     }
+    seen.push(...(await unseen(pipeline, seen)));
+    await note(pipeline, seen, held);
   }
-  return { pipeline, seen };
+  return { pipeline, seen, held };
+}
+
+async function race(pipeline: Pipeline): Promise<void> {
+  const outcomes = await Promise.allSettled([pipeline.build(), pipeline.build()]);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') expect(outcome.reason.code).toBe('build_overtaken');
+  }
 }
 
 async function unseen(pipeline: Pipeline, seen: readonly LogRecord[]): Promise<LogRecord[]> {
@@ -95,14 +111,37 @@ async function unseen(pipeline: Pipeline, seen: readonly LogRecord[]): Promise<L
   return (await pipeline.records()).filter(({ position }) => position > last);
 }
 
-async function expectVersion(pipeline: Pipeline, version: number, seen: readonly LogRecord[]) {
-  const { rows } = await pipeline.database.pool.query(
-    `SELECT model_digest, (cut ->> '0')::bigint AS cut FROM versions WHERE version = $1`,
-    [version],
+/** Sample and content of everything that a version was built from. */
+type Held = Map<number, ReadonlySet<string>>;
+
+/** Every new version is what its own cut gives. */
+async function note({ database }: Pipeline, seen: readonly LogRecord[], held: Held) {
+  const { rows } = await database.pool.query(
+    `SELECT version, model_digest, (cut ->> '0')::bigint AS cut FROM versions
+     WHERE version > $1 ORDER BY version`,
+    [held.size],
   );
-  const { cut, model_digest } = rows[0];
-  const covered = seen.filter(({ position }) => position < cut);
-  expect(model_digest).toBe(digestOf(expected(model, covered).rows));
+  for (const { version, cut, model_digest } of rows) {
+    const covered = expected(
+      model,
+      seen.filter(({ position }) => position < cut),
+    );
+    expect(model_digest).toBe(digestOf(covered.rows));
+    held.set(version, new Set([...covered.retained].map(([id, digest]) => `${id} ${digest}`)));
+  }
+}
+
+/** A version is retired as soon as a later one lacks something that it holds, and only then. */
+async function expectRetired({ database }: Pipeline, held: Held) {
+  const { rows } = await database.pool.query(
+    'SELECT version, retired_at IS NOT NULL AS retired FROM versions ORDER BY version',
+  );
+  for (const { version, retired } of rows) {
+    const own = [...(held.get(version) ?? [])];
+    const later = [...held].filter(([other]) => other > version);
+    const lacking = later.some(([, set]) => own.some((content) => !set.has(content)));
+    expect([version, retired]).toEqual([version, lacking]);
+  }
 }
 
 /** The tables are the decider's twin: the same samples with the same content, the same conflicts. */
@@ -136,6 +175,10 @@ async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS unapplied,
             (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unpublished,
             (SELECT count(*) FROM erasures) AS unerased,
+            (SELECT count(*) FROM samples) - (SELECT coalesce(sum(retained), 0) FROM offsets)
+              AS miscounted,
+            (SELECT count(*) FROM versions v WHERE retired_at IS NOT NULL
+               AND NOT EXISTS (SELECT FROM versions n WHERE n.version > v.version)) AS retired,
             (SELECT count(*) FROM memberships m WHERE NOT EXISTS
                (SELECT FROM samples s WHERE (s.partition, s.position) = (m.partition, m.position)))
               AS orphans,
@@ -147,7 +190,14 @@ async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string
                AND convert_from(l.value, 'UTF8') LIKE '%encoding%') AS payloads`,
   );
   const none = { dirty: 0n, unapplied: 0n, unpublished: 0n, unerased: 0n };
-  expect(rows[0]).toEqual({ ...none, orphans: 0n, stray: 0n, payloads: 0n });
+  expect(rows[0]).toMatchObject({
+    ...none,
+    miscounted: '0',
+    retired: 0n,
+    orphans: 0n,
+    stray: 0n,
+    payloads: 0n,
+  });
   const memberships = await database.pool.query('SELECT count(*) FROM memberships');
   const { activated } = model.configuration;
   expect(memberships.rows[0].count).toBe(BigInt(retained.size * activated));
