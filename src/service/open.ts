@@ -14,6 +14,17 @@ export type Stores = {
   close(): Promise<void>;
 };
 
+function unusable(dataDir: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (!['EEXIST', 'ENOTDIR', 'EROFS', 'ENOSPC'].includes(code)) return error;
+  return new LegonetError(
+    'data_directory_unusable',
+    `cannot use the data directory ${dataDir} (${(error as Error).message}): set LEGONET_DATA_DIR to a directory of your own with space on its disk`,
+    'stop',
+    { cause: error },
+  );
+}
+
 /** What went wrong between us and the server, without the password. */
 function unreachable(url: string, error: unknown): unknown {
   const state = sqlState(error);
@@ -38,7 +49,11 @@ export async function openStores(
 ): Promise<Stores> {
   const server = settings.databaseUrl
     ? null
-    : await openEmbeddedPostgres(settings.dataDir, { onProgress, ...(signal && { signal }) });
+    : await openEmbeddedPostgres(settings.dataDir, { onProgress, ...(signal && { signal }) }).catch(
+        (error) => {
+          throw unusable(settings.dataDir, error);
+        },
+      );
   const database = openDatabase(settings.databaseUrl ?? server?.url ?? '');
   const log = new EmbeddedLog(database);
   const close = async () => {

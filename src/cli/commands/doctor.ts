@@ -27,7 +27,7 @@ async function look(context: Context): Promise<Finding[]> {
   } catch (error) {
     const remedy = context.settings.databaseUrl
       ? 'Is the server running, and are address, user and password right?'
-      : 'Is the disk full, or the directory not ours? See postgres.log in it.';
+      : 'Is the disk full, or the directory not ours? See postgres/server.log in it.';
     return [
       {
         name: 'database',

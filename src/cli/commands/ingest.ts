@@ -37,6 +37,8 @@ export async function run(
   const done = await withStores(context, async (stores) => {
     const model = await requireModel(stores.database.pool);
     const all: Ingested[] = [];
+    // All are looked at before any is begun: a wrong name costs nothing.
+    for (const file of files) await openInput(file, inputOptions(model, options));
     for (const file of files) all.push(await ingestFile(context, stores, model, file, options));
     return all;
   });
@@ -57,16 +59,11 @@ export async function ingestFile(
   stores: Stores,
   model: Model,
   file: string,
-  { labels, idPrefix, limit }: Options,
+  given: Options,
 ): Promise<Ingested> {
   const { pool } = stores.database;
-  const options: InputOptions = {
-    classes: model.configuration.classes,
-    batchRows: BATCH_ROWS,
-    ...(labels !== undefined && { labels }),
-    ...(idPrefix !== undefined && { idPrefix }),
-    ...(limit !== undefined && { limit }),
-  };
+  const { limit } = given;
+  const options = inputOptions(model, given);
   const mark = await progressMark(file, options);
   const from = await readIngested(pool, mark);
   if (from > 0) context.say(`${file}: going on after row ${from}, where the last run ended`);
@@ -78,25 +75,50 @@ export async function ingestFile(
   });
   let events = from;
   let rejected = 0;
+  let writing: Promise<void> = Promise.resolve();
+  const write = async (
+    records: readonly NewRecord[],
+    { firstRow, rows, bytesRead }: InputBatch,
+  ) => {
+    await stores.log.append(stores.settings.topics.sampleEvents, records);
+    await saveIngested(pool, mark, firstRow + rows.length);
+    events += records.length;
+    progress.update(bytesRead);
+  };
   try {
     for await (const batch of input.batches(context.signal)) {
       const { records, bad } = toRecords(model, batch);
       for (const reason of bad.slice(0, Math.max(0, TOLD - rejected)))
         context.say(`${file}: ${reason}`);
-      await stores.log.append(stores.settings.topics.sampleEvents, records);
-      await saveIngested(pool, mark, batch.firstRow + batch.rows.length);
-      events += records.length;
       rejected += bad.length;
-      progress.update(batch.bytesRead);
+      // The next batch is read while this one is written.
+      await writing;
+      writing = write(records, batch);
+      writing.catch(() => {});
     }
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
   } finally {
-    progress.stop();
+    await writing.finally(progress.stop);
   }
   if (context.signal.aborted) {
-    throw new LegonetError('interrupted', `${file}: stopped; the same command goes on from here`);
+    throw new LegonetError(
+      'interrupted',
+      `${file}: stopped after ${events} events; the same command goes on from there`,
+    );
   }
   await forgetIngested(pool, mark);
   return { file, events, resumedAt: from, rejected };
+}
+
+function inputOptions(model: Model, { labels, idPrefix, limit }: Options): InputOptions {
+  return {
+    classes: model.configuration.classes,
+    batchRows: BATCH_ROWS,
+    ...(labels !== undefined && { labels }),
+    ...(idPrefix !== undefined && { idPrefix }),
+    ...(limit !== undefined && { limit }),
+  };
 }
 
 /** Changes with the file and with what its rows would become. */

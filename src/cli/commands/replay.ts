@@ -25,6 +25,8 @@ export async function run(context: Context): Promise<ExitCode> {
       };
       try {
         await catchUp({ ...service, onProjected }, signal);
+        // Erased records count as lag, and are never read.
+        if (!signal.aborted) progress.update(total);
       } finally {
         progress.stop();
       }

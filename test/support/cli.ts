@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export const DIGITS = fileURLToPath(new URL('../../examples/digits/', import.meta.url));
+
+export type Ended = {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
+
+export type Running = {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Resolves when the process has written `text` to stderr; rejects if it ends before. */
+  says(text: string): Promise<void>;
+};
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** Starts `legonet` as a process of its own, with no settings but these. */
+export function startLegonet(
+  args: readonly string[],
+  environment: Environment,
+  node: readonly string[] = [],
+): Running {
+  const { PATH = '', TMPDIR } = process.env;
+  const child = spawn(process.execPath, [...node, MAIN, ...args], {
+    env: { PATH, ...(TMPDIR !== undefined && { TMPDIR }), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code, stdout, stderr }));
+  const says = async (text: string) => {
+    while (!stderr.includes(text)) {
+      const done = await Promise.race([ended, once(child.stderr, 'data').then(() => null)]);
+      if (done && !stderr.includes(text)) {
+        throw new Error(`it ended with ${done.code} and never said "${text}": ${stderr}`);
+      }
+    }
+  };
+  return { process: child, ended, says };
+}
+
+export function legonet(args: readonly string[], environment: Environment): Promise<Ended> {
+  return startLegonet(args, environment).ended;
+}
+
+/** The one document that `--json` prints. Throws if the command failed or printed anything else. */
+export async function legonetJson(
+  args: readonly string[],
+  environment: Environment,
+  code = 0,
+): Promise<unknown> {
+  const ended = await legonet([...args, '--json'], environment);
+  if (ended.code !== code) {
+    throw new Error(`legonet ${args.join(' ')} ended with ${ended.code}: ${ended.stderr}`);
+  }
+  return JSON.parse(ended.stdout);
+}
