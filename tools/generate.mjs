@@ -2,14 +2,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { run } from '../dist/cli/program.js';
 import { eventSchema, schemaFile } from '../dist/events/json-schema.js';
 import { EVENT_TYPES } from '../dist/events/schemas.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const files = Object.keys(EVENT_TYPES).map((type) => ({
+const schemas = Object.keys(EVENT_TYPES).map((type) => ({
   path: `schemas/${schemaFile(type)}`,
   text: `${JSON.stringify(eventSchema(type), null, 2)}\n`,
 }));
+const files = [...schemas, { path: 'docs/reference/cli.md', text: await commandLine() }];
 
 if (process.argv.includes('--check')) {
   const stale = files.filter(({ path, text }) => read(path) !== text);
@@ -26,4 +28,32 @@ function read(path) {
   } catch {
     return undefined;
   }
+}
+
+/** What `--help` says, of `legonet` and of each of its commands. */
+async function commandLine() {
+  const block = (text) => `\`\`\`text\n${text.trim()}\n\`\`\``;
+  const program = await help();
+  const [, list = ''] = program.split('Commands:\n');
+  const names = [...list.split('\n\n', 1)[0].matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name);
+  const sections = [block(program)];
+  for (const name of names.filter((name) => name !== 'help')) {
+    sections.push(`## ${name}`, block(await help(name)));
+  }
+  const note = 'Written by `npm run generate` from what `--help` says.';
+  return `${['# Command line', note, ...sections].join('\n\n')}\n`;
+}
+
+async function help(...command) {
+  const { write } = process.stdout;
+  // As wide as without a terminal, wherever this runs.
+  Object.defineProperty(process.stdout, 'isTTY', { value: false, configurable: true });
+  let text = '';
+  process.stdout.write = (part) => {
+    text += part;
+    return true;
+  };
+  await run([...command, '--help']);
+  process.stdout.write = write;
+  return text;
 }
