@@ -30,6 +30,7 @@ export async function write(
   await deleteSamples(client, samples);
   await insertSamples(client, samples);
   await insertMemberships(client, added);
+  await keepContent(client, added);
   await markDirty(client, added, last, false);
   await countRetained(client, samples, last);
   await writeSubjects(client, samples);
@@ -74,6 +75,16 @@ async function remove(
     ],
   );
   await markDirty(client, removed, last, true);
+}
+
+/** Content that is there again, in a replay, was not removed. */
+async function keepContent(client: Queryable, added: readonly StoredSample[]): Promise<void> {
+  if (added.length === 0) return;
+  await client.query(
+    `DELETE FROM removals r USING unnest($1::int[], $2::int8[]) AS a(partition, position)
+     WHERE r.content_partition = a.partition AND r.content_position = a.position`,
+    [int4Array(added.map(({ at }) => at.partition)), int8Array(added.map(({ at }) => at.position))],
+  );
 }
 
 /** Marks in order of adapter, so that no two transactions wait for each other. */

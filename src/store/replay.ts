@@ -22,8 +22,14 @@ export async function dropProjections(database: Database): Promise<void> {
     }
     await transaction(database.pool, async (client) => {
       await client.query(
-        `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, removals,
-                  erasures, adapter_statistics, dirty_adapters, offsets`,
+        // Versions hold these contents; what is not there again once the log is projected was removed.
+        `INSERT INTO removals (partition, position, content_partition, content_position)
+         SELECT partition, o.position, partition, s.position
+         FROM samples s JOIN offsets o USING (partition)`,
+      );
+      await client.query(
+        `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
+                  adapter_statistics, dirty_adapters, offsets`,
       );
       // Skipped deletions stay skipped, and what was redriven is in the log again.
       await client.query('DELETE FROM dead_letters WHERE skipped_at IS NULL');
