@@ -51,7 +51,7 @@ const thrown = new Set(
 
 /** Codes that a table lists in its first column. */
 const listed = (page: string): string[] =>
-  [...read(page).matchAll(/^\| `([a-z0-9_]+)` \|/gm)].map(([, code = '']) => code);
+  [...read(page).matchAll(/^\| `([a-z0-9_]+)` +\|/gm)].map(([, code = '']) => code);
 
 test.each(pages)('%s links to what is there', (page) => {
   const broken = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)]
