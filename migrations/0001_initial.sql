@@ -16,7 +16,9 @@ CREATE TABLE model (
 CREATE TABLE offsets (
   partition int PRIMARY KEY,
   position  bigint NOT NULL,
-  retained  bigint NOT NULL DEFAULT 0  -- samples that this partition added less those it removed
+  retained  bigint NOT NULL DEFAULT 0, -- samples that this partition added less those it removed
+  -- A replay is complete, and may be built from, when it has come this far.
+  replay_until bigint NOT NULL DEFAULT 0
 );
 
 -- Retained samples. A row is here if and only if the sample is in the retained set.

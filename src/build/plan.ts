@@ -26,12 +26,15 @@ export type Pending = {
   readonly waitingMs: number | null;
 };
 
+/** A replay on its way would give models that lack what it has not come to yet. */
+const REPLAYING = 'EXISTS (SELECT FROM offsets WHERE position < replay_until)';
+
 export async function readPending(client: Queryable): Promise<Pending> {
   const { rows } = await client.query<{ urgent: boolean; waiting: number | null }>(
     `SELECT EXISTS (SELECT FROM deletions WHERE version IS NULL)
               OR coalesce(bool_or(removed IS NOT NULL), false) AS urgent,
             (extract(epoch FROM clock_timestamp() - min(since)) * 1000)::float8 AS waiting
-     FROM dirty_adapters`,
+     FROM dirty_adapters HAVING NOT ${REPLAYING}`,
   );
   const [row] = rows;
   return { urgent: row?.urgent ?? false, waitingMs: row?.waiting ?? null };
@@ -54,14 +57,17 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const latest = await client.query<{ version: number; retired: boolean }>(
     `SELECT version, retired_at IS NOT NULL AS retired FROM versions ORDER BY version DESC LIMIT 1`,
   );
-  const counts = await client.query<{ retained: bigint; deletions: string[] }>(
-    `SELECT (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
+  const counts = await client.query<{ replaying: boolean; retained: bigint; deletions: string[] }>(
+    `SELECT ${REPLAYING} AS replaying,
+            (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
             ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
               AS deletions`,
   );
   const deletions = counts.rows[0]?.deletions ?? [];
   return {
-    needed: deletions.length > 0 || adapters.rows.some((row) => row.dirty),
+    needed:
+      counts.rows[0]?.replaying === false &&
+      (deletions.length > 0 || adapters.rows.some((row) => row.dirty)),
     cut,
     // The first version builds every adapter, those without members too.
     dirty: adapters.rows.filter((row) => row.dirty || row.weights_digest === null),

@@ -1,12 +1,17 @@
 import { LegonetError } from '../errors.js';
+import { int4Array, int8Array } from './arrays.js';
 import { type Database, transaction } from './database.js';
 import { type Leadership, type Role, tryLead } from './lock.js';
 
 /**
- * Forgets everything that is projected, so that the log is projected again from its start. Versions,
- * weights and requests stay. Throws `busy` (retryable) while another process projects or builds.
+ * Forgets everything that is projected, so that the log, which ends at `ends`, is projected again from
+ * its start. Versions, weights and requests stay; nothing is built until the projection has come as
+ * far as it was. Throws `busy` (retryable) while another process projects or builds.
  */
-export async function dropProjections(database: Database): Promise<void> {
+export async function dropProjections(
+  database: Database,
+  ends: ReadonlyMap<number, bigint>,
+): Promise<void> {
   const held: Leadership[] = [];
   try {
     for (const role of ['project', 'build'] as const satisfies readonly Role[]) {
@@ -29,7 +34,15 @@ export async function dropProjections(database: Database): Promise<void> {
       );
       await client.query(
         `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
-                  adapter_statistics, dirty_adapters, offsets`,
+                  adapter_statistics, dirty_adapters`,
+      );
+      // Where the log's last records were erased, it ends before what was projected of it.
+      await client.query(
+        `UPDATE offsets o SET position = 0, retained = 0,
+                replay_until = least(o.position, e.position)
+         FROM unnest($1::int[], $2::int8[]) AS e(partition, position)
+         WHERE o.partition = e.partition`,
+        [int4Array([...ends.keys()]), int8Array([...ends.values()])],
       );
       // Skipped deletions stay skipped, and what was redriven is in the log again.
       await client.query('DELETE FROM dead_letters WHERE skipped_at IS NULL');

@@ -5,7 +5,6 @@ import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { buildModel } from '#src/model/build.js';
 import { contentDigest } from '#src/projection/interpret.js';
-import { dropProjections } from '#src/store/replay.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { expected, histories, type Step } from '../support/histories.js';
 import { tinyModel } from '../support/models.js';
@@ -85,7 +84,7 @@ async function play(first: Pipeline, steps: readonly Step[]) {
       });
     } else if (step.kind === 'race') await race(pipeline);
     else if (step.kind === 'replay') {
-      await dropProjections(pipeline.database);
+      await pipeline.replay();
       // What is erased already is not projected again.
       seen = await pipeline.records();
     } else if (step.kind === 'publish') await pipeline.publish();

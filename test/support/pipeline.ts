@@ -11,6 +11,7 @@ import { prepare } from '#src/projection/prepare.js';
 import { publishPending } from '#src/publish/publisher.js';
 import { type Database, openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
+import { dropProjections } from '#src/store/replay.js';
 
 const TOPIC = 'sample-events';
 export const VERSIONS = 'model-versions';
@@ -82,6 +83,10 @@ export class Pipeline {
     const { database } = this;
     const options = { database, model: this.#model, compute, now: () => new Date(0) };
     return buildVersion(options, NEVER);
+  }
+
+  async replay(): Promise<void> {
+    await dropProjections(this.database, await this.log.ends(TOPIC));
   }
 
   publish(): Promise<number[]> {

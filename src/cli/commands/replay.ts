@@ -15,7 +15,8 @@ export async function run(context: Context): Promise<ExitCode> {
     const old = await readStatus(database.pool);
     const service = await openService({ ...stores, logger: await createLogger(settings) });
     try {
-      await dropProjections(database);
+      const ends = await stores.log.ends(settings.topics.sampleEvents);
+      await dropProjections(database, ends);
       const total = Number(await readLag(stores));
       const progress = createProgress('Replaying', total, { unit: 'events', quiet: context.json });
       let done = 0;
