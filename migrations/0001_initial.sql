@@ -202,7 +202,9 @@ CREATE TABLE dead_letters (
 );
 CREATE UNIQUE INDEX dead_letters_by_position ON dead_letters (partition, position)
   WHERE digest IS NULL;
-CREATE UNIQUE INDEX dead_letters_by_key ON dead_letters (key, digest);
+CREATE UNIQUE INDEX dead_letters_by_content ON dead_letters (key, digest) WHERE digest IS NOT NULL;
+-- Hashed: a key may be longer than an entry of a tree can be.
+CREATE INDEX dead_letters_by_key ON dead_letters USING hash (key);
 
 -- Payloads still to be erased from the event log.
 CREATE TABLE erasures (
@@ -233,5 +235,5 @@ CREATE TABLE log_records (
   time     bigint NOT NULL,            -- microseconds since 1970
   PRIMARY KEY (topic, position)
 );
-CREATE INDEX log_records_by_key ON log_records (topic, key);
+CREATE INDEX log_records_by_key ON log_records USING hash (key);
 ALTER TABLE log_records ALTER value SET STORAGE EXTERNAL;

@@ -252,7 +252,7 @@ export async function writeLetter(
     `INSERT INTO dead_letters (partition, position, key, value, headers, record_time, code, reason,
                                digest, stopping)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-     ON CONFLICT ${digest === null ? '(partition, position) WHERE digest IS NULL' : '(key, digest)'}
+     ON CONFLICT ${digest === null ? '(partition, position) WHERE digest IS NULL' : '(key, digest) WHERE digest IS NOT NULL'}
      DO UPDATE SET redriven_at = NULL`,
     [
       at.partition,

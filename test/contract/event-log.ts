@@ -6,6 +6,7 @@ import {
   type NewRecord,
   REQUEST_HEADER,
 } from '#src/log/event-log.js';
+import { syntheticBytes } from '../support/models.js';
 import { readBatches, readLog } from '../support/read-log.js';
 
 /** A log to be tested. */
@@ -113,6 +114,8 @@ export function eventLogContract(name: string, open: () => Promise<OpenLog>): vo
           { key: null, value: Uint8Array.of(0, 255, 128, 10), headers: { quote: `"'\\,{}` } },
           { key: `"quoted", \\back\\slash {and} 'more'`, value: new Uint8Array(0) },
           { key: 'gone', value: null },
+          // Longer than any index entry, and not to be compressed.
+          { key: syntheticBytes('a long key', 20_000).toString('base64'), value: bytes('x') },
           { key: 'lines\nand\ttabs', value: bytes('x'), headers: {} },
         ];
         await log.append(topic, given);

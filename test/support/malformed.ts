@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { float32Data } from '#src/events/cloud-event.js';
 import type { NewRecord } from '#src/log/event-log.js';
+import { syntheticBytes } from './models.js';
 
 /** A record that is no event of the model, and the codes that say why. */
 export type Malformed = { readonly record: NewRecord; readonly codes: readonly string[] };
@@ -121,6 +122,9 @@ const data: Record<string, fc.Arbitrary<Malformed>> = {
   wrongKey: oddText
     .filter((key) => key !== 'bad' && !key.startsWith('subject:'))
     .map((key) => made(event({}), ['key_mismatch'], key)),
+  longKey: fc
+    .integer({ min: 1000, max: 20_000 })
+    .map((size) => made(event({}), ['key_mismatch'], syntheticBytes('key', size).toString('hex'))),
   noKey: fc.constant(made(event({}), ['missing_key'], null)),
   input: fc
     .string()
