@@ -1,5 +1,5 @@
 import type { LogRecord } from '../events/record.js';
-import { type SampleState, UNKNOWN_SAMPLE } from '../events/retention.js';
+import { contentInForce, type SampleState, UNKNOWN_SAMPLE } from '../events/retention.js';
 import type {
   Known,
   Position,
@@ -85,11 +85,12 @@ export class Tracks {
   }
 
   changes() {
-    const samples: SampleChange[] = [...this.#tracks].map(([sampleId, { sample }]) => ({
-      sampleId,
-      before: this.#known.samples.get(sampleId) ?? null,
-      after: sample,
-    }));
+    const samples: SampleChange[] = [...this.#tracks].map(([sampleId, { sample }]) => {
+      const before = this.#known.samples.get(sampleId) ?? null;
+      // Content that went and came back within the batch has not moved.
+      const back = before && sample && digestOf(before) === digestOf(sample);
+      return { sampleId, before, after: back ? { ...sample, at: before.at } : sample };
+    });
     return { samples, tombstones: this.#stones, erasures: this.#erasures };
   }
 
@@ -111,6 +112,8 @@ export class Tracks {
     }
   }
 }
+
+const digestOf = ({ state }: StoredSample): string | undefined => contentInForce(state)?.digest;
 
 export function positionOf({ partition, position }: LogRecord): Position {
   return { partition, position };
