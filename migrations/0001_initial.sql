@@ -125,8 +125,9 @@ CREATE TABLE adapters (
   weights_digest text
 ) WITH (fillfactor = 50);
 
--- Integer sums over the members with positions up to `through` (by partition), kept where cheaper.
-CREATE TABLE adapter_statistics (
+-- Integer sums over the members with positions up to `through` (by partition), kept where cheaper. A
+-- cache, made again from the members: unlogged, it is empty after a crash.
+CREATE UNLOGGED TABLE adapter_statistics (
   adapter int PRIMARY KEY,
   count   int NOT NULL,
   through jsonb NOT NULL,
@@ -180,6 +181,7 @@ CREATE TABLE outbox (
   created_at   timestamptz NOT NULL DEFAULT now(),
   published_at timestamptz
 );
+ALTER TABLE outbox ALTER value SET STORAGE EXTERNAL;
 CREATE INDEX outbox_unpublished ON outbox (id) WHERE published_at IS NULL;
 
 -- What could not be applied: why, where, and the raw record until its key is deleted.

@@ -24,6 +24,8 @@ export type AdapterTask = {
   readonly adapter: number;
   /** The version it was last built in. */
   readonly builtIn: number | null;
+  /** Whether there are kept statistics. */
+  readonly kept: boolean;
   readonly shape: Shape;
   readonly lambda: number;
   /** The build's cut, positions as decimal strings. */
@@ -42,9 +44,9 @@ export async function buildAdapterFrom(
   kernel: Kernel,
   task: AdapterTask,
 ): Promise<BuildResult> {
-  const kept = await readStatistics(client, task.adapter, task.shape);
+  const kept = task.kept && (await readStatistics(client, task.adapter, task.shape));
   return (
-    (kept && (await fromStatistics(client, kernel, task, kept))) ??
+    (kept && (await fromStatistics(client, kernel, task, kept))) ||
     fromMembers(client, kernel, task)
   );
 }
@@ -103,7 +105,7 @@ function primal(
  * Members per unknown from which statistics are kept. With fewer, reading the members again is cheaper
  * than reading, changing and writing sums of unknowns² / 2 integers at every deletion.
  */
-const KEEP_FROM = 4;
+const KEEP_FROM = 2.5;
 
 function concatenate(pages: readonly Rows[]): Rows {
   const [only] = pages;

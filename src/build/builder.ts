@@ -48,9 +48,11 @@ export async function buildVersion(
       ? { plan, built: await rebuild(options, plan, exported.rows[0].name, signal) }
       : null;
     await client.query('COMMIT');
-  } finally {
+    client.release();
+  } catch (error) {
     // The session ends with whatever is left open in it, the exported snapshot included.
     client.release(true);
+    throw error;
   }
   if (!prepared) return null;
   const { plan, built } = prepared;
@@ -86,9 +88,9 @@ async function rebuild(
   const { lambda } = model.configuration.adapter;
   const stopped = new LegonetError('build_stopped', 'the build was stopped', 'retryable');
   await Promise.all(
-    plan.dirty.map(async ({ adapter, builtIn }) => {
+    plan.dirty.map(async ({ adapter, builtIn, kept }) => {
       if (signal.aborted) throw stopped;
-      const task = { adapter, builtIn, shape: model.shape, lambda, cut: cutJson(plan.cut) };
+      const task = { adapter, builtIn, kept, shape: model.shape, lambda, cut: cutJson(plan.cut) };
       const result = await compute.build(task, snapshot);
       if (signal.aborted) throw stopped;
       built.set(adapter, result);

@@ -8,14 +8,22 @@ export type BuildPlan = {
   /** Whether anything has changed since the last version. */
   readonly needed: boolean;
   readonly cut: Cut;
-  /** Adapters to rebuild, in order of id, and the version each was last built in. */
-  readonly dirty: readonly { readonly adapter: number; readonly builtIn: number | null }[];
+  /** Adapters to rebuild, the largest first: the last one must not keep one thread busy alone. */
+  readonly dirty: readonly Dirty[];
   readonly retained: bigint;
   readonly latest: { readonly version: number; readonly retired: boolean } | null;
   /** Weights digest in force, by adapter; null for one never built. */
   readonly digests: readonly (string | null)[];
   /** Requests that no version applies yet. */
   readonly deletions: readonly string[];
+};
+
+/** An adapter, and the version it was last built in. */
+type Dirty = {
+  readonly adapter: number;
+  readonly builtIn: number | null;
+  /** Whether its statistics are kept. */
+  readonly kept: boolean;
 };
 
 /** What waits to be built, without a snapshot: cheap enough to ask at every wake-up. */
@@ -43,6 +51,8 @@ export async function readPending(client: Queryable): Promise<Pending> {
 type AdapterRow = {
   adapter: number;
   builtIn: number | null;
+  kept: boolean;
+  members: number | null;
   weights_digest: string | null;
   dirty: boolean;
 };
@@ -50,7 +60,8 @@ type AdapterRow = {
 export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const cut = await readCut(client);
   const adapters = await client.query<AdapterRow>(
-    `SELECT a.adapter, a.version AS "builtIn", a.weights_digest,
+    `SELECT a.adapter, a.version AS "builtIn", a.members, a.weights_digest,
+            EXISTS (SELECT FROM adapter_statistics s WHERE s.adapter = a.adapter) AS kept,
             EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = a.adapter) AS dirty
      FROM adapters a ORDER BY a.adapter`,
   );
@@ -70,7 +81,9 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
       (deletions.length > 0 || adapters.rows.some((row) => row.dirty)),
     cut,
     // The first version builds every adapter, those without members too.
-    dirty: adapters.rows.filter((row) => row.dirty || row.weights_digest === null),
+    dirty: adapters.rows
+      .filter((row) => row.dirty || row.weights_digest === null)
+      .sort((a, b) => (b.members ?? 0) - (a.members ?? 0)),
     retained: counts.rows[0]?.retained ?? 0n,
     latest: latest.rows[0] ?? null,
     digests: adapters.rows.map((row) => row.weights_digest),

@@ -16,11 +16,15 @@ export async function buildInSnapshot(
 ): Promise<BuiltAdapter> {
   await client.query(
     `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-     SET TRANSACTION SNAPSHOT ${pg.escapeLiteral(snapshot)}`,
+     SET TRANSACTION SNAPSHOT ${pg.escapeLiteral(snapshot)};
+     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off`,
   );
   const { statistics, ...built } = await buildAdapterFrom(client, kernel, task);
-  await client.query('COMMIT');
+  // Nothing was written: the caller need not wait for the end of the transaction, the next one does.
+  const ended = client.query('COMMIT');
+  ended.catch(() => {});
   if (statistics) {
+    await ended;
     await client.query('BEGIN');
     await keepStatistics(client, task.adapter, task.builtIn, { statistics, through: task.cut });
     await client.query('COMMIT');

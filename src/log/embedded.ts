@@ -117,33 +117,49 @@ export class EmbeddedLog implements EventLog {
     erasures: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
   ): Promise<void> {
-    const keys = textArray(erasures.map(({ key }) => key));
+    // The deletion first: were it the last thing done, a crash could leave neither payload nor deletion.
+    await this.#remind(
+      topic,
+      erasures.filter(({ deletion }) => deletion === null),
+    );
+    await this.#database.pool.query(
+      // By index: the planner takes a list for longer than most are, and would read the whole log.
+      `WITH found AS MATERIALIZED (
+         SELECT r.topic, r.position FROM unnest($2::text[], $3::int8[]) AS e(key, keep)
+         CROSS JOIN LATERAL
+           (SELECT topic, position FROM log_records
+            WHERE topic = $1 AND key = e.key AND value IS NOT NULL
+              AND position IS DISTINCT FROM e.keep AND position < $4 OFFSET 0) AS r
+       )
+       DELETE FROM log_records l USING found f
+       WHERE l.topic = f.topic AND l.position = f.position`,
+      [
+        topic,
+        textArray(erasures.map(({ key }) => key)),
+        int8Array(erasures.map(({ deletion }) => deletion?.position ?? null)),
+        read.get(PARTITION) ?? 0n,
+      ],
+    );
+  }
+
+  /** Writes a deletion record for each key that has none. */
+  async #remind(topic: string, erasures: readonly Erasure[]): Promise<void> {
+    if (erasures.length === 0) return;
     const { rows } = await this.#database.pool.query<{ key: string }>(
-      'SELECT DISTINCT key FROM log_records WHERE topic = $1 AND key = ANY($2::text[]) AND value IS NULL',
-      [topic, keys],
+      `SELECT e.key FROM unnest($2::text[]) AS e(key) CROSS JOIN LATERAL
+         (SELECT FROM log_records WHERE topic = $1 AND key = e.key AND value IS NULL LIMIT 1) AS r`,
+      [topic, textArray(erasures.map(({ key }) => key))],
     );
     const reminded = new Set(rows.map((row) => row.key));
-    // The deletion first: were it the last thing done, a crash could leave neither payload nor deletion.
     await this.append(
       topic,
       erasures
-        .filter(({ key, deletion }) => deletion === null && !reminded.has(key))
+        .filter(({ key }) => !reminded.has(key))
         .map(({ key, requestId }) => ({
           key,
           value: null,
           headers: { [REQUEST_HEADER]: requestId },
         })),
-    );
-    await this.#database.pool.query(
-      `DELETE FROM log_records r USING unnest($2::text[], $3::int8[]) AS e(key, keep)
-       WHERE r.topic = $1 AND r.key = e.key AND r.value IS NOT NULL
-         AND r.position IS DISTINCT FROM e.keep AND r.position < $4`,
-      [
-        topic,
-        keys,
-        int8Array(erasures.map(({ deletion }) => deletion?.position ?? null)),
-        read.get(PARTITION) ?? 0n,
-      ],
     );
   }
 

@@ -15,5 +15,5 @@ export function littleEndian(
   const copy = Buffer.from(view);
   if (width === 4) copy.swap32();
   if (width === 8) copy.swap64();
-  return Uint8Array.from(copy);
+  return new Uint8Array(copy);
 }

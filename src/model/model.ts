@@ -69,7 +69,7 @@ function createQuantiser({ encoder }: ModelConfiguration, projection?: Matrix): 
     dimension: projection.rows,
     scale,
     transform,
-    projection: Float64Array.from(projection.values),
+    projection: new Float64Array(projection.values),
   };
 }
 

@@ -61,7 +61,7 @@ export function checkInt8(quantiser: Quantiser, values: Int8Array): Int8Array {
 }
 
 function transform(quantiser: Quantiser, values: ArrayLike<number>): Float64Array {
-  const out = Float64Array.from(values);
+  const out = new Float64Array(values);
   for (let i = 0; i < out.length; i++) {
     const value = out[i] ?? 0;
     if (!Number.isFinite(value)) {

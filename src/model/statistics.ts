@@ -110,14 +110,9 @@ function addToClasses(
   const byClass = new Map<number, Int32Array>();
   for (let r = 0; r < size; r++) {
     const label = labels[from + r] ?? 0;
-    let sum = byClass.get(label);
-    if (!sum) {
-      sum = new Int32Array(n);
-      byClass.set(label, sum);
-    }
-    for (let i = 0, at = r * n; i < n; i++, at++) {
-      sum[i] = (sum[i] as number) + (x[at] as number);
-    }
+    const sum = byClass.get(label) ?? new Int32Array(n);
+    byClass.set(label, sum);
+    for (let i = 0, at = r * n; i < n; i++, at++) sum[i] = (sum[i] as number) + (x[at] as number);
   }
   for (const [label, sum] of byClass) {
     for (let i = 0, at = packedLength(n) + label; i < n; i++, at += shape.classes) {
@@ -129,8 +124,8 @@ function addToClasses(
 /** The narrowest array that holds sums over `count` members for certain. */
 function sized(sums: Int32Array | Float64Array, count: number): Int32Array | Float64Array {
   const narrow = count <= MAX_PRODUCT_TERMS;
-  if (narrow) return sums instanceof Int32Array ? sums : Int32Array.from(sums);
-  return sums instanceof Float64Array ? sums : Float64Array.from(sums);
+  if (narrow) return sums instanceof Int32Array ? sums : new Int32Array(sums);
+  return sums instanceof Float64Array ? sums : new Float64Array(sums);
 }
 
 /** Storage form: little-endian int32 or float64, as the count demands. */
@@ -144,6 +139,6 @@ export function decodeStatistics(bytes: Uint8Array, count: number, shape: Shape)
   if (bytes.length !== sumsLength(shape) * (narrow ? 4 : 8)) {
     throw new LegonetError('statistics_corrupt', 'stored statistics have the wrong length', 'stop');
   }
-  const { buffer } = littleEndian(Uint8Array.from(bytes), narrow ? 4 : 8);
+  const { buffer } = littleEndian(new Uint8Array(bytes), narrow ? 4 : 8);
   return { count, sums: narrow ? new Int32Array(buffer) : new Float64Array(buffer) };
 }

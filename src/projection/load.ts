@@ -76,7 +76,7 @@ function storedSample(row: SampleRow, subjects: ReadonlyMap<string, bigint>): St
     first: { partition: row.first_partition, position: row.first_position },
     ingestAt: position(row.ingest_partition, row.ingest_position),
     label: row.label,
-    encoding: Int8Array.from(row.encoding),
+    encoding: new Int8Array(row.encoding),
     adapters: row.adapters,
   };
 }

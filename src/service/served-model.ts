@@ -58,7 +58,7 @@ export async function loadServedModel(
     version: latest.version,
     modelDigest: latest.model_digest,
     weights: rows.map(({ members, bytes }) =>
-      members === 0 ? null : new Float32Array(littleEndian(Uint8Array.from(bytes), 4).buffer),
+      members === 0 ? null : new Float32Array(littleEndian(new Uint8Array(bytes), 4).buffer),
     ),
   };
 }

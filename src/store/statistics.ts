@@ -91,10 +91,11 @@ async function subtract(
     ({ partition, position }) => position < BigInt(kept.through[partition] ?? '0'),
   );
   if (summed.length === 0) return;
-  const rows = {
-    encodings: Int8Array.from(summed.flatMap(({ encoding }) => Array.from(encoding))),
-    labels: summed.map(({ label }) => label),
-  };
+  const encodings = new Int8Array(summed.length * shape.dimension);
+  summed.forEach(({ encoding }, i) => {
+    encodings.set(encoding, i * shape.dimension);
+  });
+  const rows = { encodings, labels: summed.map(({ label }) => label) };
   const { count, sums } = accumulate(kernel, kept.statistics, shape, rows, -1);
   await client.query('UPDATE adapter_statistics SET count = $2, sums = $3 WHERE adapter = $1', [
     adapter,

@@ -48,6 +48,6 @@ function parseMatrix(bytes: Buffer, path: string): Matrix {
   return {
     rows: file.rows,
     columns: file.columns,
-    values: values instanceof Uint8Array ? Float32Array.from(values) : values,
+    values: values instanceof Uint8Array ? new Float32Array(values) : values,
   };
 }
