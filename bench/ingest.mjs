@@ -1,6 +1,9 @@
 // Ingest against bare COPY of the same rows: node bench/ingest.mjs --data DIRECTORY
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { toRecord } from '#src/cli/to-record.js';
 import { readLag } from '#src/service/catch-up.js';
 import { runRole } from '#src/service/roles.js';
@@ -50,45 +53,68 @@ try {
   await projectingAgain;
 
   const copy = await copyTimes(pool);
-  const line = (name, time) =>
+  const line = (name, time) => {
+    const rate = `${Math.round(train.rows / time)}`.padStart(8);
+    const ratio = (base) => (base / time).toFixed(2).padStart(6);
     console.log(
-      `${name.padEnd(52)} ${time.toFixed(2).padStart(7)} s ${Math.round(train.rows / time)
-        .toString()
-        .padStart(
-          8,
-        )} samples/s ${(copy.keyed / time).toFixed(2).padStart(6)} ${(copy.bare / time).toFixed(2).padStart(6)}`,
+      `${name.padEnd(52)} ${time.toFixed(2).padStart(6)} s ${rate}/s ${ratio(copy.client)} ${ratio(copy.keyed)}`,
     );
-  console.log(
-    `${train.rows} samples, d = 768, n = 1000, k = 10; ratios to COPY with keys, and without`,
-  );
-  line('COPY of samples and memberships, with their keys', copy.keyed);
-  line('COPY of samples and memberships, no keys at all', copy.bare);
+  };
+  console.log(`${train.rows} samples, d = 768, n = 1000, k = 10; ratios to the first two lines`);
+  line('COPY by a client, text, tables with keys', copy.client);
+  line('COPY by the server from binary files, with keys', copy.keyed);
+  line('COPY by the server from binary files, no keys', copy.bare);
+  line('projection alone, log to tables', projected);
   line('events into the log (projection running)', appended);
   line('events into the log and projected', whole);
-  line('projection alone, log to tables', projected);
 } finally {
   await close();
 }
 
-/** The server's own COPY from files that it wrote itself: no client, no network. */
+/**
+ * COPY of the same rows into tables like ours: by a client that sends text over a connection, as an
+ * application would, and by the server itself from its own binary files, with keys and without.
+ */
 async function copyTimes(pool) {
   const name = `/tmp/legonet-copy-${randomBytes(6).toString('hex')}`;
   const tables = ['samples', 'memberships'];
   for (const table of tables)
     await pool.query(`COPY ${table} TO '${name}-${table}' (FORMAT binary)`);
-  const run = async (including) => {
-    for (const table of tables)
+  const texts = {};
+  for (const table of tables) texts[table] = await copyOut(pool, table);
+  const run = async (including, load) => {
+    for (const table of tables) {
       await pool.query(`CREATE TABLE copy_${table} (LIKE ${table} ${including})`);
+    }
     await pool.query('CHECKPOINT');
     const start = performance.now();
-    for (const table of tables)
-      await pool.query(`COPY copy_${table} FROM '${name}-${table}' (FORMAT binary)`);
+    for (const table of tables) await load(table);
     const time = seconds(start);
     for (const table of tables) await pool.query(`DROP TABLE copy_${table}`);
     return time;
   };
-  const times = { keyed: await run('INCLUDING ALL'), bare: await run('INCLUDING STORAGE') };
+  const fromFile = (table) =>
+    pool.query(`COPY copy_${table} FROM '${name}-${table}' (FORMAT binary)`);
+  const times = {
+    client: await run('INCLUDING ALL', (table) => copyIn(pool, `copy_${table}`, texts[table])),
+    keyed: await run('INCLUDING ALL', fromFile),
+    bare: await run('INCLUDING STORAGE', fromFile),
+  };
   // Only the server's user may remove what the server wrote.
   for (const table of tables) await pool.query(`COPY (SELECT) TO PROGRAM 'rm -f ${name}-${table}'`);
   return times;
+}
+
+async function copyOut(pool, table) {
+  const client = await pool.connect();
+  const chunks = [];
+  for await (const chunk of client.query(copyTo(`COPY ${table} TO STDOUT`))) chunks.push(chunk);
+  client.release();
+  return chunks;
+}
+
+async function copyIn(pool, table, chunks) {
+  const client = await pool.connect();
+  await pipeline(Readable.from(chunks), client.query(copyFrom(`COPY ${table} FROM STDIN`)));
+  client.release();
 }

@@ -156,7 +156,7 @@ function refitShard() {
   });
   const labels = Uint8Array.from(rows, (row) => cifar.trainLabels[row]);
   const start = performance.now();
-  const fitted = fitSoftmax(values, labels, dimension, 10, { ridge: 1e-3, tolerance: 1e-3 });
+  const fitted = fitSoftmax(values, labels, dimension, 10, { ridge: 1e-4, tolerance: 1e-5 });
   const time = seconds(start);
   const test = encode(model, cifar.test);
   const scaled = Float32Array.from(test, (value) => value / 52);

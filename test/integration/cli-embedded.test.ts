@@ -24,8 +24,8 @@ test('the demo tells its story, and again on the same data, and leaves no server
   for (const line of [
     '1. 1400 handwritten digits arrive',
     '2. Version 1 is published: 1400 samples, 100 adapters built.',
-    'On 297 digits that it has not seen, 93.6 % are right;',
-    'one linear head on the same samples gets 84.8 %.',
+    'On 297 digits that it has not seen, 97.3 % are right;',
+    'one linear head on the same samples gets 92.6 %.',
     '3. Somebody asks for digit-0001 to be deleted.',
     'Version 2 is published: 10 adapters rebuilt, 90 carried over;',
     'rebuilt: ',
