@@ -1,9 +1,11 @@
+import { finished } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
-import { to as copyTo } from 'pg-copy-streams';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { LegonetError } from '../errors.js';
 
-/** Signature, flags and extension length of COPY's binary format (PostgreSQL manual, COPY). */
-const HEADER_BYTES = 19;
+/** What COPY's binary format begins with: signature, flags, extension length (PostgreSQL manual, COPY). */
+const HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
+const TRAILER = Buffer.from([0xff, 0xff]);
 
 /**
  * The one row of a query, its fields as raw bytes, by COPY: bytea crosses as it is, where an ordinary
@@ -17,10 +19,10 @@ export async function copyRow(
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
-  const count = bytes.readInt16BE(HEADER_BYTES);
+  const count = bytes.readInt16BE(HEADER.length);
   if (count < 0) return null;
   const fields: (Buffer | null)[] = [];
-  let at = HEADER_BYTES + 2;
+  let at = HEADER.length + 2;
   for (let field = 0; field < count; field++) {
     const length = bytes.readInt32BE(at);
     at += 4;
@@ -29,4 +31,14 @@ export async function copyRow(
   }
   if (bytes.readInt16BE(at) === -1) return fields;
   throw new LegonetError('unexpected_rows', 'a query for one row gave several', 'stop');
+}
+
+/** Appends rows in COPY's binary format, without header and trailer, to `table (columns)`. */
+export async function copyInto(client: ClientBase, table: string, rows: Buffer): Promise<void> {
+  const stream = client.query(copyFrom(`COPY ${table} FROM STDIN (FORMAT binary)`));
+  const done = finished(stream);
+  stream.write(HEADER);
+  stream.write(rows);
+  stream.end(TRAILER);
+  await done;
 }
