@@ -20,11 +20,8 @@ export async function buildInSnapshot(
      SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off`,
   );
   const { statistics, ...built } = await buildAdapterFrom(client, kernel, task);
-  // Nothing was written: the caller need not wait for the end of the transaction, the next one does.
-  const ended = client.query('COMMIT');
-  ended.catch(() => {});
+  await client.query('COMMIT');
   if (statistics) {
-    await ended;
     await client.query('BEGIN');
     await keepStatistics(client, task.adapter, task.builtIn, { statistics, through: task.cut });
     await client.query('COMMIT');

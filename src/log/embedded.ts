@@ -1,5 +1,5 @@
 import type { LogRecord } from '../events/record.js';
-import { byteaArray, int8Array, textArray } from '../store/arrays.js';
+import { byteaArray, textArray } from '../store/arrays.js';
 import { type Database, queryPrepared } from '../store/database.js';
 import { keyText } from '../store/key-text.js';
 import { Alarm, listen } from '../store/listen.js';
@@ -8,9 +8,9 @@ import {
   DEFAULT_MAX_BYTES,
   DEFAULT_MAX_RECORDS,
   type Erasure,
+  type ErasureProgress,
   type EventLog,
   type NewRecord,
-  REQUEST_HEADER,
 } from './event-log.js';
 
 const PARTITION = 0;
@@ -19,6 +19,7 @@ const POLL_MS = 1000;
 
 /** The event log on a Postgres table: one partition to a topic, positions without gaps when written. */
 export class EmbeddedLog implements EventLog {
+  readonly compacts = false;
   readonly #database: Database;
   readonly #closing = new AbortController();
   readonly #appended = new Alarm();
@@ -29,9 +30,14 @@ export class EmbeddedLog implements EventLog {
   }
 
   async append(topic: string, records: readonly NewRecord[]): Promise<void> {
-    if (records.length === 0) return;
+    await this.#append(topic, records);
+  }
+
+  /** Returns the first record's position. */
+  async #append(topic: string, records: readonly NewRecord[]): Promise<bigint> {
+    if (records.length === 0) return 0n;
     // The head's row lock is held until commit, so positions become visible in their order.
-    await this.#database.pool.query(
+    const { rows } = await this.#database.pool.query<{ first: bigint }>(
       `WITH head AS (
          INSERT INTO log_heads (topic, next) VALUES ($1, $2)
          ON CONFLICT (topic) DO UPDATE SET next = log_heads.next + $2
@@ -43,7 +49,7 @@ export class EmbeddedLog implements EventLog {
          FROM head, unnest($3::text[], $4::bytea[], $5::text[])
            WITH ORDINALITY AS r(key, value, headers, n)
        )
-       SELECT pg_notify('legonet_log', $1)`,
+       SELECT first, pg_notify('legonet_log', $1) FROM head`,
       [
         topic,
         records.length,
@@ -53,6 +59,7 @@ export class EmbeddedLog implements EventLog {
       ],
     );
     this.#appended.wake();
+    return rows[0]?.first ?? 0n;
   }
 
   async ends(topic: string): Promise<ReadonlyMap<number, bigint>> {
@@ -116,51 +123,30 @@ export class EmbeddedLog implements EventLog {
     topic: string,
     erasures: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
-  ): Promise<void> {
-    // The deletion first: were it the last thing done, a crash could leave neither payload nor deletion.
-    await this.#remind(
+  ): Promise<ErasureProgress[]> {
+    // The deletions first: were they the last thing done, a crash could leave neither payload nor deletion.
+    const first = await this.#append(
       topic,
-      erasures.filter(({ deletion }) => deletion === null),
+      erasures.map(({ key, record }) => ({ key, ...record })),
     );
     await this.#database.pool.query(
       // By index: the planner takes a list for longer than most are, and would read the whole log.
       `WITH found AS MATERIALIZED (
-         SELECT r.topic, r.position FROM unnest($2::text[], $3::int8[]) AS e(key, keep)
+         SELECT r.topic, r.position FROM unnest($2::text[]) AS e(key)
          CROSS JOIN LATERAL
            (SELECT topic, position FROM log_records
-            WHERE topic = $1 AND key = e.key AND value IS NOT NULL
-              AND position IS DISTINCT FROM e.keep AND position < $4 OFFSET 0) AS r
+            WHERE topic = $1 AND key = e.key AND position < $3 OFFSET 0) AS r
        )
        DELETE FROM log_records l USING found f
        WHERE l.topic = f.topic AND l.position = f.position`,
-      [
-        topic,
-        textArray(erasures.map(({ key }) => key)),
-        int8Array(erasures.map(({ deletion }) => deletion?.position ?? null)),
-        read.get(PARTITION) ?? 0n,
-      ],
+      [topic, textArray(erasures.map(({ key }) => key)), min(first, read.get(PARTITION) ?? 0n)],
     );
-  }
-
-  /** Writes a deletion record for each key that has none. */
-  async #remind(topic: string, erasures: readonly Erasure[]): Promise<void> {
-    if (erasures.length === 0) return;
-    const { rows } = await this.#database.pool.query<{ key: string }>(
-      `SELECT e.key FROM unnest($2::text[]) AS e(key) CROSS JOIN LATERAL
-         (SELECT FROM log_records WHERE topic = $1 AND key = e.key AND value IS NULL LIMIT 1) AS r`,
-      [topic, textArray(erasures.map(({ key }) => key))],
-    );
-    const reminded = new Set(rows.map((row) => row.key));
-    await this.append(
-      topic,
-      erasures
-        .filter(({ key }) => !reminded.has(key))
-        .map(({ key, requestId }) => ({
-          key,
-          value: null,
-          headers: { [REQUEST_HEADER]: requestId },
-        })),
-    );
+    return erasures.map(({ key, partition }, i) => ({
+      key,
+      partition,
+      declared: first + BigInt(i),
+      erased: true,
+    }));
   }
 
   async close(): Promise<void> {
@@ -168,6 +154,8 @@ export class EmbeddedLog implements EventLog {
     await this.#listening;
   }
 }
+
+const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 type Row = {
   position: bigint;

@@ -14,7 +14,15 @@ export type Batch = {
 };
 
 export type Consumption = {
-  /** Where to begin in a partition: the next position that the consumer has not stored. */
+  /**
+   * Consumers with one group share the partitions, and get them from each other when one comes or goes;
+   * one without a group reads all.
+   */
+  readonly group?: string;
+  /**
+   * Where to begin in a partition: the next position that the consumer has not stored. Asked each time
+   * the partition is assigned.
+   */
   start(partition: number): Promise<bigint>;
   /** Called for one batch at a time, in order within a partition. Its rejection ends the consumption. */
   handle(batch: Batch): Promise<void>;
@@ -23,19 +31,28 @@ export type Consumption = {
   readonly maxBytes?: number;
 };
 
-/** On a deletion record that the log itself wrote: the request that it reminds of. */
-export const REQUEST_HEADER = 'legonet_request_id';
-
-/** A payload to erase: every record of `key` but its deletion, which is written if there is none. */
+/** What is to be erased: every record of a key in one partition, but for the log's own deletion. */
 export type Erasure = {
   readonly key: string;
-  /** The request that it meets, for the deletion record. */
-  readonly requestId: string;
-  readonly deletion: { readonly partition: number; readonly position: bigint } | null;
+  readonly partition: number;
+  /** No record of the key is before it, unless an earlier deletion of the log's own. */
+  readonly first: bigint;
+  /** The log's own deletion record, to be written under the key: it holds nothing personal but the id. */
+  readonly record: Omit<NewRecord, 'key'>;
+  /** Where that record is and when it was written; null as long as it is not. */
+  readonly declared: { readonly position: bigint; readonly at: Date } | null;
+};
+
+/** How far an erasure has come: its deletion is written, or nothing else of the key is left. */
+export type ErasureProgress = Pick<Erasure, 'key' | 'partition'> & {
+  readonly declared: bigint;
+  readonly erased: boolean;
 };
 
 /** An append-only log of records in topics of one or more partitions. */
 export interface EventLog {
+  /** Whether it keeps only the last record of each key, sooner or later. */
+  readonly compacts: boolean;
   /** Resolves when the records are durable. Records of one call with one key keep their order. */
   append(topic: string, records: readonly NewRecord[]): Promise<void>;
   /** The position after the last record, by partition. */
@@ -43,14 +60,15 @@ export interface EventLog {
   /** Reads on from where the consumer is and waits for more, until the signal aborts. */
   consume(topic: string, consumption: Consumption): Promise<void>;
   /**
-   * Erases payloads; the fact of each deletion stays in the log. Idempotent. `read` is the next position
-   * of the consumer, by partition: what it has not seen yet may be more than a payload, and stays.
+   * Takes erasures a step further and tells which of them moved; call it again until all are erased. The
+   * fact of each deletion stays in the log. Idempotent. `read` is the next position of the consumer, by
+   * partition: what it has not seen yet may be more than a payload, and stays.
    */
   erase(
     topic: string,
     erasures: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
-  ): Promise<void>;
+  ): Promise<readonly ErasureProgress[]>;
   close(): Promise<void>;
 }
 

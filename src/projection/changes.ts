@@ -19,11 +19,11 @@ export type StoredSample = {
   readonly encoding: Int8Array;
   /** Its memberships, nearest first. */
   readonly adapters: readonly number[];
+  /** Where the log holds records of it: the first of each partition. */
+  readonly payloads: ReadonlyMap<number, bigint>;
 };
 
 export type Tombstone = {
-  /** The deletion's own record, if it bears the sample's key. */
-  readonly declared: Position | null;
   readonly at: Position;
   readonly requestId: string;
   readonly first: Position | null;
@@ -70,8 +70,15 @@ export type Changes = {
   /** Conflicts that are none any more, to be taken back before `letters` are written. */
   readonly withdrawn: readonly Pick<Letter, 'key' | 'digest'>[];
   readonly letters: readonly Letter[];
-  /** Samples whose payload the log must forget. */
-  readonly erasures: ReadonlyMap<string, Tombstone>;
+  readonly erasures: readonly ErasureChange[];
+};
+
+/** Records of a key in a partition, from the first to the last known, that the log must forget. */
+export type ErasureChange = {
+  readonly key: string;
+  readonly partition: number;
+  readonly first: bigint;
+  readonly last: bigint;
 };
 
 /** What the database knows of the samples and subjects that a batch names. */

@@ -1,6 +1,8 @@
+import { subjectKey } from '../events/cloud-event.js';
+import { isOwnDeletion } from '../events/own-records.js';
+import type { LogRecord } from '../events/record.js';
 import type { Fact } from '../events/retention.js';
 import { decide, evolve } from '../events/retention.js';
-import { REQUEST_HEADER } from '../log/event-log.js';
 import type { Changes, Known, RequestRow, SubjectErasure } from './changes.js';
 import type { Interpreted } from './interpret.js';
 import { Letters } from './letters.js';
@@ -13,7 +15,7 @@ type ContentItem = Of<'content'> & {
 };
 
 /** A record that can be applied, with the memberships of its content. */
-export type Item = ContentItem | Of<'deletion'> | Of<'rejected'>;
+export type Item = ContentItem | Of<'deletion'> | Of<'rejected'> | Of<'roll'>;
 
 /**
  * What a batch of records changes, given what is known of the samples that it names. Pure: the rule is
@@ -24,7 +26,8 @@ export function fold(known: Known, items: readonly Item[], classes: readonly str
   for (const item of items) {
     if (item.kind === 'content') batch.content(item);
     else if (item.kind === 'deletion') batch.deletion(item);
-    else batch.rejected(item);
+    else if (item.kind === 'rejected') batch.letters.reject(item);
+    batch.keep(item.record);
   }
   return batch.changes();
 }
@@ -52,10 +55,8 @@ class Fold {
     const state = evolve(track.state, decision);
     if (decision.kind === 'discard') {
       const requestId = this.#erasure(subjectId ?? '')?.requestId ?? eventId;
-      this.#tracks.remove(sampleId, requestId, record, false);
-    } else if (state.status === 'deleted') {
-      this.#tracks.erase(sampleId);
-    } else {
+      this.#tracks.remove(sampleId, requestId, record);
+    } else if (state.status === 'retained') {
       if (decision.kind === 'conflict') this.letters.conflict(record, content.digest);
       if (decision.kind === 'displace') {
         this.letters.withdraw(sampleId, content.digest);
@@ -69,33 +70,34 @@ class Fold {
     }
   }
 
-  rejected(item: Of<'rejected'>): void {
-    const { key } = item.record;
-    this.letters.reject(item);
-    // Whatever it is, it may hold content of the sample whose key it has.
-    if (key !== null && this.#tracks.isDeleted(key)) this.#tracks.erase(key);
+  /** What the log may go on holding of a record: nothing, under the key of a deleted sample. */
+  keep(record: LogRecord): void {
+    const { key } = record;
+    if (key === null || isOwnDeletion(record)) return;
+    // Whatever the record is, it may hold content of the sample whose key it has.
+    if (this.#tracks.isDeleted(key)) this.#tracks.erasures.record(key, record);
+    else this.#tracks.sawPayload(key, record);
   }
 
   deletion({ event, record }: Of<'deletion'>): void {
     const at = { partition: record.partition, position: record.position };
     const { request } = event;
+    const isOwn = isOwnDeletion(record);
     if (event.kind === 'deleted') {
       const { sampleId } = event;
       const known = this.#tracks.get(sampleId).state.status;
-      const reminderOf = record.headers[REQUEST_HEADER];
-      if (known === 'deleted') this.#tracks.declare(sampleId, record);
-      else {
-        const requestId = reminderOf ?? request.requestId;
-        this.#tracks.remove(sampleId, requestId, record, record.key === sampleId);
-      }
-      // The log's own reminder of a deletion is no request.
-      if (reminderOf !== undefined) return;
+      if (known !== 'deleted') this.#tracks.remove(sampleId, request.requestId, record);
+      // The log's own deletion is no request, and is what stays of all others.
+      if (isOwn) return;
+      this.#tracks.erasures.record(sampleId, record);
       const removed = known === 'retained' ? 1 : 0;
       this.#requests.push({ request, kind: 'sample', target: sampleId, at, removed });
       return;
     }
     const { subjectId, time } = event;
     const removed = this.#eraseSubject(subjectId, time, request.requestId, record);
+    if (isOwn) return;
+    this.#tracks.erasures.record(subjectKey(subjectId), record);
     this.#requests.push({ request, kind: 'subject', target: subjectId, at, removed });
   }
 
@@ -113,7 +115,7 @@ class Fold {
       const { state } = this.#tracks.get(sampleId);
       const decision = decide(state, { kind: 'erase', subjectId, until }, () => undefined);
       if (decision.kind !== 'delete') continue;
-      this.#tracks.remove(sampleId, requestId, record, false);
+      this.#tracks.remove(sampleId, requestId, record);
       removed++;
     }
     return removed;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LegonetError } from '../errors.js';
 import type { ContentEvent, DeletionEvent } from '../events/event.js';
+import { isRoll } from '../events/own-records.js';
 import { readRecord } from '../events/read-record.js';
 import type { LogRecord } from '../events/record.js';
 import type { Model } from '../model/model.js';
@@ -19,12 +20,15 @@ export type Interpreted = { readonly record: LogRecord } & (
   | { readonly kind: 'content'; readonly event: ContentEvent; readonly content: Content }
   | { readonly kind: 'deletion'; readonly event: DeletionEvent }
   | { readonly kind: 'rejected'; readonly code: string; readonly reason: string }
+  /** The log's own, without meaning. */
+  | { readonly kind: 'roll' }
   /** It asks for a deletion, and nothing says of what: it must not be passed over. */
   | { readonly kind: 'stopping'; readonly code: string; readonly reason: string }
 );
 
 /** Reads and checks one record. Pure; never throws for what a record holds. */
 export function interpret(model: Model, record: LogRecord): Interpreted {
+  if (isRoll(record)) return { record, kind: 'roll' };
   const result = readRecord(record);
   if (!result.ok) {
     const { code, message } = result.error;

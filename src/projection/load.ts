@@ -29,6 +29,7 @@ type SampleRow = {
   correction_id: string;
   correction_source: string;
   correction_digest: Buffer;
+  payloads: Record<string, string> | null;
 };
 
 /** Reads everything that the batch's outcome depends on, in the projection's transaction. */
@@ -78,6 +79,9 @@ function storedSample(row: SampleRow, subjects: ReadonlyMap<string, bigint>): St
     label: row.label,
     encoding: new Int8Array(row.encoding),
     adapters: row.adapters,
+    payloads: row.payloads
+      ? new Map(Object.entries(row.payloads).map(([p, first]) => [Number(p), BigInt(first)]))
+      : new Map([[row.first_partition, row.first_position]]),
   };
 }
 
@@ -117,7 +121,6 @@ async function loadTombstones(client: Queryable, ids: Buffer): Promise<Map<strin
       row.sample_id,
       {
         at: { partition: row.partition, position: row.position },
-        declared: position(row.declared_partition, row.declared_position),
         requestId: row.request_id,
         first: position(row.first_partition, row.first_position),
       },

@@ -53,10 +53,10 @@ export function namedBy(items: readonly Item[]): Named {
   const subjects = new Set<string>();
   const erased = new Set<string>();
   for (const item of items) {
-    if (item.kind === 'rejected') {
-      // A rejected record under a deleted sample's key is not kept raw.
-      if (item.record.key !== null) samples.add(item.record.key);
-    } else if (item.event.kind === 'erased') {
+    // Whatever a record says, what becomes of it depends on the sample whose key it has.
+    if (item.record.key !== null) samples.add(item.record.key);
+    if (item.kind === 'rejected' || item.kind === 'roll') continue;
+    if (item.event.kind === 'erased') {
       erased.add(item.event.subjectId);
     } else {
       samples.add(item.event.sampleId);

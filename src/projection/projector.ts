@@ -1,6 +1,5 @@
 import type { Batch, EventLog } from '../log/event-log.js';
 import { type ApplyOptions, apply } from './apply.js';
-import { eraseFromLog } from './erase.js';
 import { type Activate, prepare } from './prepare.js';
 
 export type ProjectorOptions = ApplyOptions & {
@@ -19,8 +18,7 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
   const { database, log, topic, onBatch = () => {} } = options;
   const failed = new AbortController();
   const next = new Map<number, bigint>();
-  let applying: Promise<void> = eraseFromLog(options);
-  applying.catch(() => failed.abort());
+  let applying: Promise<void> = Promise.resolve();
 
   const applyBatch = async (
     { partition, records }: Batch,
@@ -35,7 +33,6 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
       rest = rest.filter((record) => record.position >= position);
       work = prepare(options.model, options.activate, rest);
     }
-    await eraseFromLog(options);
     onBatch(records.length);
   };
 

@@ -8,6 +8,7 @@ import type {
   StoredSample,
   Tombstone,
 } from './changes.js';
+import { Erasures } from './erasures.js';
 import type { Content } from './interpret.js';
 
 /** A sample on its way through a batch. */
@@ -20,10 +21,10 @@ type Placed = Content & { readonly adapters: readonly number[] };
 
 /** The samples that a batch touches: what they were before it, and what they are so far. */
 export class Tracks {
+  readonly erasures = new Erasures();
   readonly #known: Known;
   readonly #tracks = new Map<string, Track>();
   readonly #stones = new Map<string, Tombstone>();
-  readonly #erasures = new Map<string, Tombstone>();
   readonly #bySubject = new Map<string, Set<string>>();
 
   constructor(known: Known) {
@@ -47,7 +48,9 @@ export class Tracks {
   /** The sample in its new state; with `content`, the record's content is in force from here. */
   update(sampleId: string, state: SampleState, record: LogRecord, content: Placed | null): void {
     const { state: old, sample } = this.get(sampleId);
-    if (state.status !== 'retained' || (state === old && !content)) return;
+    if (state.status !== 'retained') return;
+    const payloads = withPayload(sample?.payloads, record);
+    if (state === old && !content && payloads === sample?.payloads) return;
     const at = positionOf(record);
     const placed = content
       ? { at, label: content.label, encoding: content.encoding, adapters: content.adapters }
@@ -56,32 +59,30 @@ export class Tracks {
     const ingestAt = state.ingest ? (ingestIsNew ? at : (sample?.ingestAt ?? at)) : null;
     const base = sample ?? (placed && { ...placed, first: at });
     if (!base) return;
-    this.#tracks.set(sampleId, { state, sample: { ...base, ...placed, state, ingestAt } });
+    this.#tracks.set(sampleId, {
+      state,
+      sample: { ...base, ...placed, state, ingestAt, payloads },
+    });
     this.#index(sampleId, state);
   }
 
-  /** The sample gone for ever. `declares`: the record is a deletion under the sample's own key. */
-  remove(sampleId: string, requestId: string, record: LogRecord, declares: boolean): void {
+  /** A record under the key of a retained sample that says nothing of it, and may hold anything. */
+  sawPayload(sampleId: string, record: LogRecord): void {
+    const { state, sample } = this.get(sampleId);
+    if (!sample) return;
+    const payloads = withPayload(sample.payloads, record);
+    if (payloads !== sample.payloads) {
+      this.#tracks.set(sampleId, { state, sample: { ...sample, payloads } });
+    }
+  }
+
+  /** The sample gone for ever, and from the log. */
+  remove(sampleId: string, requestId: string, record: LogRecord): void {
     const at = positionOf(record);
     const { sample } = this.get(sampleId);
-    const stone = { at, declared: declares ? at : null, requestId, first: sample?.first ?? null };
-    this.#stones.set(sampleId, stone);
+    this.#stones.set(sampleId, { at, requestId, first: sample?.first ?? null });
     this.#tracks.set(sampleId, { state: { status: 'deleted' }, sample: null });
-    this.erase(sampleId);
-  }
-
-  /** The log holds a payload of a deleted sample. */
-  erase(sampleId: string): void {
-    const stone = this.#stone(sampleId);
-    if (stone) this.#erasures.set(sampleId, stone);
-  }
-
-  /** A deletion record under the key of a sample that is deleted already. */
-  declare(sampleId: string, record: LogRecord): void {
-    const stone = this.#stone(sampleId);
-    if (!stone || stone.declared || record.key !== sampleId) return;
-    this.#stones.set(sampleId, { ...stone, declared: positionOf(record) });
-    if (this.#erasures.has(sampleId)) this.erase(sampleId);
+    if (sample) this.erasures.payloads(sampleId, sample.payloads);
   }
 
   changes() {
@@ -91,7 +92,7 @@ export class Tracks {
       const back = before && sample && digestOf(before) === digestOf(sample);
       return { sampleId, before, after: back ? { ...sample, at: before.at } : sample };
     });
-    return { samples, tombstones: this.#stones, erasures: this.#erasures };
+    return { samples, tombstones: this.#stones, erasures: this.erasures.changes() };
   }
 
   #before(sampleId: string): Track {
@@ -101,16 +102,19 @@ export class Tracks {
     return { state: deleted ? { status: 'deleted' } : UNKNOWN_SAMPLE, sample: null };
   }
 
-  #stone(sampleId: string): Tombstone | undefined {
-    return this.#stones.get(sampleId) ?? this.#known.tombstones.get(sampleId);
-  }
-
   #index(sampleId: string, { subjects }: RetainedState): void {
     for (const subject of subjects.keys()) {
       const samples = this.#bySubject.get(subject) ?? new Set<string>();
       this.#bySubject.set(subject, samples.add(sampleId));
     }
   }
+}
+
+function withPayload(
+  payloads: ReadonlyMap<number, bigint> = new Map(),
+  { partition, position }: LogRecord,
+): ReadonlyMap<number, bigint> {
+  return payloads.has(partition) ? payloads : new Map(payloads).set(partition, position);
 }
 
 const digestOf = ({ state }: StoredSample): string | undefined => contentInForce(state)?.digest;

@@ -18,16 +18,20 @@ export async function insertSamples(
   await client.query(
     `INSERT INTO samples (sample_id, partition, position, first_partition, first_position, label,
        encoding, adapters, ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-       ingest_position, correction_time, correction_id, correction_source, correction_digest)
+       ingest_position, correction_time, correction_id, correction_source, correction_digest,
+       payloads)
      SELECT sample_id, partition, position, first_partition, first_position, label, encoding,
        adapters::int[], ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-       ingest_position, correction_time, correction_id, correction_source, correction_digest
+       ingest_position, correction_time, correction_id, correction_source, correction_digest,
+       payloads::jsonb
      FROM unnest($1::text[], $2::int[], $3::int8[], $4::int[], $5::int8[], $6::int2[], $7::bytea[],
        $8::text[], $9::int8[], $10::text[], $11::text[], $12::bytea[], $13::int[], $14::int8[],
-       $15::int8[], $16::text[], $17::text[], $18::bytea[])
+       $15::int8[], $16::text[], $17::text[], $18::bytea[],
+       $19::text[])
      AS r(sample_id, partition, position, first_partition, first_position, label, encoding,
        adapters, ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-       ingest_position, correction_time, correction_id, correction_source, correction_digest)`,
+       ingest_position, correction_time, correction_id, correction_source, correction_digest,
+       payloads)`,
     [
       textArray(rows.map(({ sampleId }) => sampleId)),
       int4Array(rows.map(({ at }) => at.partition)),
@@ -47,8 +51,15 @@ export async function insertSamples(
       textArray(corrections.map((correction) => correction?.eventId ?? null)),
       textArray(corrections.map((correction) => correction?.source ?? null)),
       byteaArray(corrections.map(digest)),
+      textArray(rows.map(payloadsJson)),
     ],
   );
+}
+
+/** Null for what nearly every sample has: the partition of its first content. */
+function payloadsJson({ first, payloads }: StoredSample): string | null {
+  if (payloads.size === 1 && payloads.get(first.partition) === first.position) return null;
+  return JSON.stringify(Object.fromEntries([...payloads].map(([p, at]) => [p, String(at)])));
 }
 
 /** Inserts the memberships of samples that have new content, in the order of the index, by COPY. */

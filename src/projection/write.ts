@@ -6,6 +6,7 @@ import type { Queryable } from '../store/database.js';
 import { keyText } from '../store/key-text.js';
 import { lockAdapters, type RemovedMember, subtractRemoved } from '../store/statistics.js';
 import type { Changes, Letter, Position, SampleChange, StoredSample } from './changes.js';
+import { writeGone } from './write-gone.js';
 import { insertMemberships, insertSamples } from './write-samples.js';
 
 /** What subtracting a removed sample from the kept statistics needs. */
@@ -34,9 +35,7 @@ export async function write(
   await markDirty(client, added, last, false);
   await countRetained(client, samples, last);
   await writeSubjects(client, samples);
-  await writeTombstones(client, changes);
-  await writeErasures(client, changes);
-  await writeRequests(client, changes);
+  await writeGone(client, changes);
   await writeLetters(client, changes);
 }
 
@@ -146,87 +145,6 @@ async function writeSubjects(client: Queryable, samples: readonly SampleChange[]
       int8Array(rows.map(({ time }) => time)),
     ],
   );
-}
-
-async function writeTombstones(client: Queryable, changes: Changes): Promise<void> {
-  const { tombstones, subjectErasures } = changes;
-  for (const [subject, { until, requestId }] of subjectErasures) {
-    await client.query(
-      `INSERT INTO subject_erasures (subject_id, erased_until, request_id) VALUES ($1, $2, $3)
-       ON CONFLICT (subject_id) DO UPDATE
-         SET erased_until = excluded.erased_until, request_id = excluded.request_id`,
-      [subject, until, requestId],
-    );
-  }
-  if (tombstones.size === 0) return;
-  const stones = [...tombstones];
-  const partitions = (of: (stone: (typeof stones)[0][1]) => Position | null) =>
-    int4Array(stones.map(([, stone]) => of(stone)?.partition ?? null));
-  const positions = (of: (stone: (typeof stones)[0][1]) => Position | null) =>
-    int8Array(stones.map(([, stone]) => of(stone)?.position ?? null));
-  await client.query(
-    `INSERT INTO tombstones (sample_id, request_id, partition, position,
-       declared_partition, declared_position, first_partition, first_position)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::int8[], $5::int[], $6::int8[],
-                          $7::int[], $8::int8[])
-     ON CONFLICT (sample_id) DO UPDATE SET declared_partition = excluded.declared_partition,
-       declared_position = excluded.declared_position`,
-    [
-      textArray(stones.map(([id]) => id)),
-      textArray(stones.map(([, stone]) => stone.requestId)),
-      partitions((stone) => stone.at),
-      positions((stone) => stone.at),
-      partitions((stone) => stone.declared),
-      positions((stone) => stone.declared),
-      partitions((stone) => stone.first),
-      positions((stone) => stone.first),
-    ],
-  );
-}
-
-/** Payloads that the log must forget, and what the dead letters hold of the same samples. */
-async function writeErasures(client: Queryable, { erasures }: Changes): Promise<void> {
-  if (erasures.size === 0) return;
-  const ids = textArray([...erasures.keys()]);
-  await client.query(
-    `INSERT INTO erasures (sample_id, request_id, partition, position)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::int8[])
-     ON CONFLICT (sample_id) DO UPDATE SET partition = excluded.partition, position = excluded.position`,
-    [
-      ids,
-      textArray([...erasures.values()].map(({ requestId }) => requestId)),
-      int4Array([...erasures.values()].map(({ declared }) => declared?.partition ?? null)),
-      int8Array([...erasures.values()].map(({ declared }) => declared?.position ?? null)),
-    ],
-  );
-  await client.query(
-    'DELETE FROM dead_letters WHERE key = ANY($1::text[]) AND digest IS NOT NULL',
-    [ids],
-  );
-  await client.query(
-    `UPDATE dead_letters SET value = NULL, headers = '{}' WHERE key = ANY($1::text[])`,
-    [ids],
-  );
-}
-
-async function writeRequests(client: Queryable, { requests }: Changes): Promise<void> {
-  for (const { request, kind, target, at, removed } of requests) {
-    await client.query(
-      `INSERT INTO deletions (request_id, kind, target, reason, requested_at, partition, position,
-                              removed)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
-      [
-        request.requestId,
-        kind,
-        target,
-        request.reason ?? null,
-        request.requestedAt ?? null,
-        at.partition,
-        at.position,
-        removed,
-      ],
-    );
-  }
 }
 
 async function writeLetters(client: Queryable, { withdrawn, letters }: Changes): Promise<void> {

@@ -15,7 +15,7 @@ const POLL_MS = 200;
 export async function catchUp(service: Service, signal: AbortSignal): Promise<void> {
   const eager = { ...service, settings: { ...service.settings, buildDelayMs: 0 } };
   const goals = {
-    project: async () => (await readLag(service)) === 0n && (await nothingToErase(service)),
+    project: async () => (await readLag(service)) === 0n,
     build: async () => {
       const { urgent, waitingMs } = await readPending(service.database.pool);
       return !urgent && waitingMs === null;
@@ -24,7 +24,7 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
       const { rowCount } = await service.database.pool.query(
         'SELECT FROM outbox WHERE published_at IS NULL LIMIT 1',
       );
-      return rowCount === 0;
+      return rowCount === 0 && (await nothingToErase(service));
     },
   } satisfies Record<Role, () => Promise<boolean>>;
   const order = ['project', 'build', 'publish'] as const;
@@ -39,9 +39,11 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
   }
 }
 
-/** Whether the log has forgotten every deleted sample. */
-async function nothingToErase({ database }: Service): Promise<boolean> {
-  const { rowCount } = await database.pool.query('SELECT FROM erasures LIMIT 1');
+/** Whether the log has every deletion, and has forgotten what it forgets at once. */
+async function nothingToErase({ database, log }: Service): Promise<boolean> {
+  const { rowCount } = await database.pool.query(
+    `SELECT FROM erasures ${log.compacts ? 'WHERE declared_position IS NULL' : ''} LIMIT 1`,
+  );
   return rowCount === 0;
 }
 

@@ -3,6 +3,7 @@ import { buildVersion } from '../build/builder.js';
 import { readPending } from '../build/plan.js';
 import { LegonetError } from '../errors.js';
 import { project } from '../projection/projector.js';
+import { eraseFromLog } from '../publish/erase.js';
 import { publishPending } from '../publish/publisher.js';
 import { isRetryable } from '../store/database.js';
 import { Alarm, type Channel, listen } from '../store/listen.js';
@@ -65,13 +66,39 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
   build: (service, signal) =>
     whenever(service, 'legonet_projected', signal, () => buildWhenDue(service, signal)),
   publish: (service, signal) =>
-    whenever(service, 'legonet_outbox', signal, async () => {
-      const topic = service.settings.topics.modelVersions;
-      const versions = await publishPending({ ...service, topic });
-      for (const version of versions) service.logger.info({ version }, 'version published');
-      return POLL_MS;
-    }),
+    together(signal, [
+      (either) =>
+        whenever(service, 'legonet_outbox', either, async () => {
+          const topic = service.settings.topics.modelVersions;
+          const versions = await publishPending({ ...service, topic });
+          for (const version of versions) service.logger.info({ version }, 'version published');
+          return POLL_MS;
+        }),
+      (either) =>
+        whenever(service, 'legonet_projected', either, async () => {
+          await eraseFromLog({ ...service, topic: service.settings.topics.sampleEvents });
+          return POLL_MS;
+        }),
+    ]),
 };
+
+/** Runs loops side by side; where one fails, the others are ended, and the failure is thrown. */
+async function together(
+  signal: AbortSignal,
+  loops: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const ends = loops.map((loop) =>
+    loop(either).catch((error) => {
+      failed.abort();
+      throw error;
+    }),
+  );
+  const outcomes = await Promise.allSettled(ends);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure) throw failure.reason;
+}
 
 /** Calls `work` at each notification, and after as many milliseconds as it returned. */
 async function whenever(

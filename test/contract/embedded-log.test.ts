@@ -40,13 +40,14 @@ test('what its consumer has not read yet is not erased: a second request for it 
       TOPIC,
       ['a', 'a', 'b'].map((key) => ({ key, value })),
     );
-    const erasure = { key: 'a', requestId: 'r', deletion: null };
+    const record = { value: Buffer.from('deleted') };
+    const erasure = { key: 'a', partition: 0, first: 0n, record, declared: null };
     await log.erase(TOPIC, [erasure], new Map([[0, 1n]]));
     const left = await readLog(log, TOPIC);
-    expect(left.map(({ position, value }) => [position, value !== null])).toEqual([
-      [1n, true],
-      [2n, true],
-      [3n, false],
+    expect(left.map(({ position, value }) => [position, String(value)])).toEqual([
+      [1n, 'x'],
+      [2n, 'x'],
+      [3n, 'deleted'],
     ]);
   } finally {
     await close();

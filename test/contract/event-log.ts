@@ -1,11 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LogRecord } from '#src/events/record.js';
-import {
-  type Consumption,
-  type EventLog,
-  type NewRecord,
-  REQUEST_HEADER,
-} from '#src/log/event-log.js';
+import type { Consumption, Erasure, EventLog, NewRecord } from '#src/log/event-log.js';
 import { syntheticBytes } from '../support/models.js';
 import { readBatches, readLog } from '../support/read-log.js';
 
@@ -291,114 +286,95 @@ export function eventLogContract(name: string, open: () => Promise<OpenLog>): vo
     });
 
     describe('erase', () => {
-      const request = (key: string) => ({ key, requestId: `r-${key}`, deletion: null });
+      /** The log's own deletion record of a key. */
+      const deletionOf = (key: string): Erasure['record'] => ({
+        value: bytes(`deletion of ${key}`),
+        headers: { 'x-own': key },
+      });
 
-      /** As eraseFromLog does it: everything that is there now has been read. */
-      const erase = async (...erasures: Parameters<EventLog['erase']>[1]) =>
-        log.erase(topic, erasures, await log.ends(topic));
-
-      /** Erasure may take its time; what is asked for comes to hold. */
-      async function eventually(check: (records: LogRecord[]) => void): Promise<void> {
-        await expect
-          .poll(
-            async () => {
-              try {
-                check(await readLog(log, topic));
-                return null;
-              } catch (error) {
-                return error;
-              }
-            },
-            { timeout: 90_000, interval: 200 },
-          )
-          .toBeNull();
+      /** Erases keys, in every partition that has records of them, and waits until it is done. */
+      async function erase(...keys: string[]): Promise<void> {
+        const found = groups(
+          (await readLog(log, topic)).filter(({ key }) => keys.includes(`${key}`)),
+          ({ key, partition }) => `${partition} ${key}`,
+        );
+        let waiting = [...found.values()].map(([first]): Erasure => {
+          if (!first?.key) throw new Error('a group without records');
+          const { key, partition, position } = first;
+          return { key, partition, first: position, record: deletionOf(key), declared: null };
+        });
+        while (waiting.length > 0) {
+          const progress = await log.erase(topic, waiting, await log.ends(topic));
+          waiting = waiting.flatMap((erasure) => {
+            const { key, partition } = erasure;
+            const step = progress.find((one) => one.key === key && one.partition === partition);
+            if (step?.erased) return [];
+            if (!step) return [erasure];
+            return [{ ...erasure, declared: { position: step.declared, at: new Date() } }];
+          });
+          if (waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+        }
       }
 
-      const contents = (records: readonly LogRecord[], key: string) =>
-        values(records.filter((one) => one.key === key && one.value !== null));
+      const of = (records: readonly LogRecord[], key: string) =>
+        values(records.filter((one) => one.key === key));
 
-      test('the payload goes, the deletion stays, other keys are not touched', async () => {
+      test('what was there goes, the deletion stays, other keys are not touched', async () => {
         await log.append(topic, [record('a', '1'), record('b', '1'), record('a', '2')]);
-        await log.append(topic, [record('a', null), record('b', '2'), record('ab', '1')]);
-        const deletion = (await readLog(log, topic)).find(({ value }) => value === null);
-        await erase({ key: 'a', requestId: 'r-a', deletion: deletion ?? null });
-        await eventually((records) => {
-          expect(contents(records, 'a')).toEqual([]);
-          expect(records.filter(({ key }) => key === 'a').length).toBe(1);
-          expect(contents(records, 'b')).toEqual(['1', '2']);
-          expect(contents(records, 'ab')).toEqual(['1']);
-        });
+        await log.append(topic, [record('a', null), record('c', '2'), record('ab', '1')]);
+        await erase('a');
+        const records = await readLog(log, topic);
+        const own = records.filter(({ key }) => key === 'a');
+        expect(values(own)).toEqual(['deletion of a']);
+        expect(own[0]?.headers['x-own']).toBe('a');
+        expect(of(records, 'b')).toEqual(['1']);
+        expect(of(records, 'c')).toEqual(['2']);
+        expect(of(records, 'ab')).toEqual(['1']);
       });
 
-      test('a deletion that is an event stays under its key', async () => {
-        await log.append(topic, [record('a', 'content'), record('a', 'please delete')]);
-        const deletion = (await readLog(log, topic)).at(-1);
-        await erase({ key: 'a', requestId: 'r-a', deletion: deletion ?? null });
-        await eventually((records) => expect(contents(records, 'a')).toEqual(['please delete']));
+      test('a deletion of somebody else goes too: it may say why', async () => {
+        await log.append(topic, [record('a', 'content'), record('a', 'delete it, for I am ill')]);
+        await erase('a');
+        expect(of(await readLog(log, topic), 'a')).toEqual(['deletion of a']);
       });
 
-      test('where the log has no deletion of the key, it gets one that names the request', async () => {
-        await log.append(topic, [record('a', '1'), record('b', '1')]);
-        await erase(request('a'));
-        await eventually((records) => {
-          const own = records.filter(({ key }) => key === 'a');
-          expect(own.map(({ value, headers }) => [value, headers[REQUEST_HEADER]])).toEqual([
-            [null, 'r-a'],
-          ]);
-        });
-      });
-
-      test('erasing again changes nothing', async () => {
+      test('erasing again leaves the deletion', async () => {
         await log.append(topic, [record('a', '1'), record('b', '1'), record('c', '1')]);
-        await erase(request('a'), request('b'));
-        await erase(request('b'), request('a'));
-        await erase(request('a'));
-        await eventually((records) => {
-          expect(records.filter(({ value }) => value === null).length).toBe(2);
-          expect(values(records.filter(({ value }) => value !== null))).toEqual(['1']);
-        });
-        await erase();
-        expect((await readLog(log, topic)).length).toBe(3);
+        await erase('a', 'b');
+        await erase('b', 'a');
+        await erase('a');
+        const records = await readLog(log, topic);
+        expect(of(records, 'a')).toEqual(['deletion of a']);
+        expect(of(records, 'b')).toEqual(['deletion of b']);
+        expect(of(records, 'c')).toEqual(['1']);
+        expect(await log.erase(topic, [], await log.ends(topic))).toEqual([]);
       });
 
       test('what came after erasure is erased when asked for again', async () => {
         await log.append(topic, [record('a', '1')]);
-        await erase(request('a'));
+        await erase('a');
         await log.append(topic, [record('a', '2')]);
-        await erase(request('a'));
-        await eventually((records) => {
-          expect(records.map(({ key, value }) => [key, value])).toEqual([['a', null]]);
-        });
+        await erase('a');
+        expect(of(await readLog(log, topic), 'a')).toEqual(['deletion of a']);
       });
 
       test('it stays erased for whoever opens the log again', async () => {
         await log.append(topic, [record('a', 'secret'), record('b', '1')]);
-        await erase(request('a'));
-        await eventually((records) => expect(contents(records, 'a')).toEqual([]));
+        await erase('a');
         const again = await readLog(await opened.another(), topic);
-        expect(contents(again, 'a')).toEqual([]);
-        expect(contents(again, 'b')).toEqual(['1']);
-      });
-
-      test('whoever reads from the start comes to the end, whatever was erased before it', async () => {
-        await log.append(topic, [record('a', null), record('b', '1'), record('a', 'late')]);
-        const deletion = (await readLog(log, topic)).find(({ value }) => value === null);
-        await erase({ key: 'a', requestId: 'r-a', deletion: deletion ?? null });
-        await eventually((records) => expect(contents(records, 'a')).toEqual([]));
-        // Never resolves if an end is after the last record.
-        expect((await readLog(await opened.another(), topic)).length).toBeGreaterThanOrEqual(2);
+        expect(of(again, 'a')).toEqual(['deletion of a']);
+        expect(of(again, 'b')).toEqual(['1']);
       });
 
       test('a consumer that was at the end reads on after it', async () => {
         await log.append(topic, [record('a', null), record('a', 'late')]);
         const ends = await log.ends(topic);
-        const deletion = (await readLog(log, topic)).find(({ value }) => value === null);
-        await erase({ key: 'a', requestId: 'r-a', deletion: deletion ?? null });
+        await erase('a');
         await log.append(topic, [record('b', 'next')]);
         const seen = await consumeUntil(log, (records) => values(records).includes('next'), {
           start: async (partition) => ends.get(partition) ?? 0n,
         });
-        expect(contents(seen, 'b')).toEqual(['next']);
+        expect(of(seen, 'b')).toEqual(['next']);
       });
     });
   });

@@ -143,6 +143,7 @@ describe('redrive', () => {
       },
       ends: (topic) => log.ends(topic),
       consume: (topic, consumption) => log.consume(topic, consumption),
+      compacts: log.compacts,
       erase: (...all) => log.erase(...all),
       close: () => log.close(),
     };
@@ -175,9 +176,9 @@ describe('redrive', () => {
     const left = await rows<{ key: string; value: Buffer }>(payloads);
     const types = left.map(({ key, value }) => `${key} ${JSON.parse(String(value)).type}`);
     expect(types).toEqual([
-      'r legonet.sample.deleted.v1',
-      'late legonet.sample.deleted.v1',
       'other legonet.sample.ingested.v1',
+      'late legonet.sample.deleted.v1',
+      'r legonet.sample.deleted.v1',
     ]);
     expect(await rows('SELECT * FROM dead_letters WHERE value IS NOT NULL')).toEqual([]);
   });

@@ -47,6 +47,7 @@ function upTo(fence) {
   const before = (position) => fence === null || position < fence;
   return {
     append: (...args) => log.append(...args),
+    compacts: log.compacts,
     erase: (...args) => log.erase(...args),
     ends: async (topic) => {
       const ends = await log.ends(topic);

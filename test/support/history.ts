@@ -103,7 +103,7 @@ export function expectedOf(model: Model, { phases }: History): Expected {
       time: 0n,
     });
     if (read.kind === 'deletion') return read.event;
-    if (read.kind !== 'content') throw new Error(`record ${position}: ${read.reason}`);
+    if (read.kind !== 'content') throw new Error(`record ${position} is ${read.kind}`);
     const { digest } = read.content;
     contents.set(digest, read.content);
     return { ...read.event, digest };

@@ -1,0 +1,113 @@
+import { deletionRecord, erasureRecord } from '../events/own-records.js';
+import { SUBJECT_PREFIX } from '../events/schemas.js';
+import type { Erasure, ErasureProgress, EventLog } from '../log/event-log.js';
+import { int4Array, int8Array, textArray } from '../store/arrays.js';
+import { type Database, transaction } from '../store/database.js';
+
+export type EraseOptions = {
+  readonly database: Database;
+  readonly log: EventLog;
+  readonly topic: string;
+  /** Told each point passed; tests end the process there. */
+  readonly reached?: (point: string) => void;
+};
+
+type ErasureRow = {
+  key: string;
+  partition: number;
+  first: bigint;
+  last: bigint;
+  declaredPosition: bigint | null;
+  declaredAt: Date | null;
+  requestId: string;
+  until: bigint | null;
+};
+
+/** Rows to a step: those whose deletion is to be written, and those that wait to be gone. */
+const UNDECLARED = 1000;
+const DECLARED = 10_000;
+
+/**
+ * Takes the erasure of deleted samples from the log as far as it goes now. What a crash leaves undone is
+ * done at the next call; where the log needs its time, call it again and again.
+ */
+export async function eraseFromLog(options: EraseOptions): Promise<void> {
+  while ((await step(options, 'declared_position IS NULL', 'since', UNDECLARED)) === UNDECLARED);
+  await step(options, 'declared_position IS NOT NULL', 'declared_at', DECLARED);
+}
+
+/** Returns how many rows there were. */
+async function step(
+  { database, log, topic, reached = () => {} }: EraseOptions,
+  which: string,
+  order: string,
+  limit: number,
+): Promise<number> {
+  const { rows } = await database.pool.query<ErasureRow>(
+    `SELECT e.key, e.partition, e.first_position AS first, e.last_position AS last,
+            e.declared_position AS "declaredPosition", e.declared_at AS "declaredAt",
+            coalesce(t.request_id, s.request_id) AS "requestId", s.erased_until AS until
+     FROM erasures e
+     LEFT JOIN tombstones t ON t.sample_id = e.key
+     LEFT JOIN subject_erasures s ON '${SUBJECT_PREFIX}' || s.subject_id = e.key
+     WHERE ${which} ORDER BY ${order} LIMIT ${limit}`,
+  );
+  if (rows.length === 0) return 0;
+  const offsets = await database.pool.query<{ partition: number; position: bigint }>(
+    'SELECT partition, position FROM offsets',
+  );
+  const read = new Map(offsets.rows.map((row) => [row.partition, row.position]));
+  reached('erase.before');
+  const progress = await log.erase(topic, rows.map(toErasure), read);
+  reached('erase.after');
+  await save(database, rows, progress);
+  return rows.length;
+}
+
+function toErasure(row: ErasureRow): Erasure {
+  const { key, partition, first, declaredPosition, declaredAt, requestId, until } = row;
+  const { key: _, ...record } =
+    until === null
+      ? deletionRecord(key, requestId)
+      : erasureRecord(key.slice(SUBJECT_PREFIX.length), until, requestId);
+  const isDeclared = declaredPosition !== null && declaredAt !== null;
+  const declared = isDeclared ? { position: declaredPosition, at: declaredAt } : null;
+  return { key, partition, first, record, declared };
+}
+
+/** Unless the projection has met more of a key meanwhile: that is yet to be erased. */
+async function save(
+  { pool }: Database,
+  rows: readonly ErasureRow[],
+  progress: readonly ErasureProgress[],
+): Promise<void> {
+  if (progress.length === 0) return;
+  const last = new Map(rows.map((row) => [`${row.partition} ${row.key}`, row.last]));
+  const arrays = (some: readonly ErasureProgress[]) => [
+    textArray(some.map(({ key }) => key)),
+    int4Array(some.map(({ partition }) => partition)),
+    int8Array(some.map(({ key, partition }) => last.get(`${partition} ${key}`) ?? null)),
+  ];
+  const declared = progress.filter(({ erased }) => !erased);
+  const erased = progress.filter((one) => one.erased);
+  await transaction(pool, async (client) => {
+    await client.query(
+      `UPDATE erasures e SET declared_position = d.declared, declared_at = now()
+       FROM unnest($1::text[], $2::int[], $3::int8[], $4::int8[]) AS d(key, partition, last, declared)
+       WHERE e.key = d.key AND e.partition = d.partition AND e.last_position = d.last`,
+      [...arrays(declared), int8Array(declared.map((one) => one.declared))],
+    );
+    await client.query(
+      `DELETE FROM erasures e USING unnest($1::text[], $2::int[], $3::int8[]) AS d(key, partition, last)
+       WHERE e.key = d.key AND e.partition = d.partition AND e.last_position = d.last`,
+      arrays(erased),
+    );
+    await client.query(
+      `UPDATE tombstones t SET erased_at = now()
+       WHERE sample_id = ANY($1::text[]) AND erased_at IS NULL
+         AND NOT EXISTS (SELECT FROM erasures e WHERE e.key = t.sample_id)`,
+      [textArray(erased.map(({ key }) => key))],
+    );
+    await client.query(`SELECT pg_notify('legonet_published', '')`);
+  });
+}
