@@ -72,5 +72,5 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
-export const DEFAULT_MAX_RECORDS = 2000;
+export const DEFAULT_MAX_RECORDS = 4000;
 export const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
