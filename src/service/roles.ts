@@ -75,7 +75,8 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
           return POLL_MS;
         }),
       (either) =>
-        whenever(service, 'legonet_projected', either, async () => {
+        // After the version: what is in the model is more urgent than what is in the log.
+        whenever(service, 'legonet_published', either, async () => {
           await eraseFromLog({ ...service, topic: service.settings.topics.sampleEvents });
           return POLL_MS;
         }),
