@@ -29,10 +29,16 @@ const schema = z.object({
 /** Settings that may hold a secret: each is also read from the file that NAME_FILE names. */
 const SECRETS = ['DATABASE_URL'];
 
+export type Topics = {
+  readonly sampleEvents: string;
+  readonly modelVersions: string;
+  readonly deadLetters: string;
+};
+
 export type Settings = {
   /** Undefined: the embedded server in the data directory. */
   readonly databaseUrl: string | undefined;
-  readonly topics: { readonly sampleEvents: string; readonly modelVersions: string };
+  readonly topics: Topics;
   readonly dataDir: string;
   /** Path of MODEL.json, to be put in force by `start` if none is. */
   readonly model: string | undefined;
@@ -57,7 +63,11 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const prefix = result.data.KAFKA_TOPIC_PREFIX;
   return {
     databaseUrl: result.data.DATABASE_URL,
-    topics: { sampleEvents: `${prefix}sample-events`, modelVersions: `${prefix}model-versions` },
+    topics: {
+      sampleEvents: `${prefix}sample-events`,
+      modelVersions: `${prefix}model-versions`,
+      deadLetters: `${prefix}dead-letters`,
+    },
     dataDir: resolve(result.data.LEGONET_DATA_DIR),
     model: result.data.LEGONET_MODEL,
     buildDelayMs: result.data.LEGONET_BUILD_DELAY_MS,

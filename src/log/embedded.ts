@@ -21,7 +21,8 @@ const POLL_MS = 1000;
 
 /** The event log on a Postgres table: one partition to a topic, positions without gaps when written. */
 export class EmbeddedLog implements EventLog {
-  readonly compacts = false;
+  readonly compacts: boolean = false;
+  readonly shares = false;
   readonly #database: Database;
   readonly #closing = new AbortController();
   readonly #appended = new Alarm();

@@ -5,6 +5,8 @@ export type NewRecord = {
   readonly key: string | null;
   readonly value: Uint8Array | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Where it must go; without it, the key decides. */
+  readonly partition?: number;
 };
 
 /** Consecutive records of one partition; positions may have gaps where records were erased. */
@@ -53,6 +55,8 @@ export type ErasureProgress = Pick<Erasure, 'key' | 'partition'> & {
 export interface EventLog {
   /** Whether it keeps only the last record of each key, sooner or later. */
   readonly compacts: boolean;
+  /** Whether consumers with one group share its partitions; else one consumer at a time must do. */
+  readonly shares: boolean;
   /** Resolves when the records are durable. Records of one call with one key keep their order. */
   append(topic: string, records: readonly NewRecord[]): Promise<void>;
   /** The position after the last record, by partition. */

@@ -71,7 +71,11 @@ export type Changes = {
   readonly withdrawn: readonly Pick<Letter, 'key' | 'digest'>[];
   readonly letters: readonly Letter[];
   readonly erasures: readonly ErasureChange[];
+  /** Samples to be written again, whose last record does not say all that is known of them. */
+  readonly restatements: readonly Restatement[];
 };
+
+export type Restatement = Position & { readonly sampleId: string };
 
 /** Records of a key in a partition, from the first to the last known, that the log must forget. */
 export type ErasureChange = {

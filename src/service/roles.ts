@@ -3,8 +3,10 @@ import { buildVersion } from '../build/builder.js';
 import { readPending } from '../build/plan.js';
 import { LegonetError } from '../errors.js';
 import { project } from '../projection/projector.js';
+import { announceDeadLetters } from '../publish/dead-letters.js';
 import { eraseFromLog } from '../publish/erase.js';
 import { publishPending } from '../publish/publisher.js';
+import { restate } from '../publish/restate.js';
 import { isRetryable } from '../store/database.js';
 import { Alarm, type Channel, listen } from '../store/listen.js';
 import { lead, type Role } from '../store/lock.js';
@@ -20,6 +22,7 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 /** A notification may be lost with its connection; the tables are looked at anyway after this long. */
 const POLL_MS = 1000;
+const GROUP = 'legonet';
 
 /**
  * Does a role's work until the signal aborts, one process at a time, others standing by. A failure is
@@ -34,7 +37,9 @@ export async function runRole(
   let wait = FIRST_RETRY_MS;
   while (!signal.aborted) {
     try {
-      const leadership = await lead(service.database.url, role, signal);
+      // Where the log shares its partitions, projectors work side by side.
+      const together = role === 'project' && service.log.shares;
+      const leadership = await lead(service.database.url, role, signal, together);
       if (!leadership) return;
       const started = performance.now();
       try {
@@ -58,6 +63,7 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
       {
         ...service,
         topic: service.settings.topics.sampleEvents,
+        group: GROUP,
         activate: service.compute.activate,
         ...(service.onProjected && { onBatch: service.onProjected }),
       },
@@ -67,21 +73,28 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
     whenever(service, 'legonet_projected', signal, () => buildWhenDue(service, signal)),
   publish: (service, signal) =>
     together(signal, [
-      (either) =>
-        whenever(service, 'legonet_outbox', either, async () => {
-          const topic = service.settings.topics.modelVersions;
-          const versions = await publishPending({ ...service, topic });
-          for (const version of versions) service.logger.info({ version }, 'version published');
-          return POLL_MS;
-        }),
-      (either) =>
-        // After the version: what is in the model is more urgent than what is in the log.
-        whenever(service, 'legonet_published', either, async () => {
-          await eraseFromLog({ ...service, topic: service.settings.topics.sampleEvents });
-          return POLL_MS;
-        }),
+      (either) => whenever(service, 'legonet_outbox', either, () => publishVersions(service)),
+      // After the version: what is in the model is more urgent than what is in the log.
+      (either) => whenever(service, 'legonet_published', either, () => tidyLog(service)),
     ]),
 };
+
+async function publishVersions(service: Service): Promise<number> {
+  const versions = await publishPending({
+    ...service,
+    topic: service.settings.topics.modelVersions,
+  });
+  for (const version of versions) service.logger.info({ version }, 'version published');
+  return POLL_MS;
+}
+
+async function tidyLog(service: Service): Promise<number> {
+  const { sampleEvents: topic, deadLetters } = service.settings.topics;
+  await eraseFromLog({ ...service, topic });
+  await restate({ ...service, topic });
+  await announceDeadLetters({ ...service, topic: deadLetters });
+  return POLL_MS;
+}
 
 /** Runs loops side by side; where one fails, the others are ended, and the failure is thrown. */
 async function together(

@@ -9,14 +9,24 @@ const KEYS: Record<Role, number> = { project: 1, build: 2, publish: 3 };
 const SPACE = 0x1e60;
 const RETRY_MS = 500;
 
+/** The lock, held for a transaction, that projections take together or alone. */
+export const PROJECTION = [SPACE, 101] as const;
+
 /** A held role. `lost` aborts when the connection that holds it breaks. */
 export type Leadership = { readonly lost: AbortSignal; release(): Promise<void> };
 
-/** The role if nobody has it, else null. It is given back by release, or by the death of the process. */
-export async function tryLead(url: string, role: Role): Promise<Leadership | null> {
+/**
+ * The role if nobody has it, else null; `together` with others who take it so. It is given back by
+ * release, or by the death of the process.
+ */
+export async function tryLead(
+  url: string,
+  role: Role,
+  together = false,
+): Promise<Leadership | null> {
   const client = await connect(url);
   const { rows } = await client.query<{ got: boolean }>(
-    'SELECT pg_try_advisory_lock($1, $2) AS got',
+    `SELECT pg_try_advisory_lock${together ? '_shared' : ''}($1, $2) AS got`,
     [SPACE, KEYS[role]],
   );
   if (!rows[0]?.got) {
@@ -34,9 +44,10 @@ export async function lead(
   url: string,
   role: Role,
   signal: AbortSignal,
+  together = false,
 ): Promise<Leadership | null> {
   while (!signal.aborted) {
-    const leadership = await tryLead(url, role);
+    const leadership = await tryLead(url, role, together);
     if (leadership) return leadership;
     await sleep(RETRY_MS, undefined, { signal }).catch(() => {});
   }
@@ -46,7 +57,7 @@ export async function lead(
 /** Roles that some process has, in this database. */
 export async function heldRoles(client: Queryable): Promise<Role[]> {
   const { rows } = await client.query<{ key: number }>(
-    `SELECT objid::int AS key FROM pg_locks
+    `SELECT DISTINCT objid::int AS key FROM pg_locks
      WHERE locktype = 'advisory' AND granted AND classid::bigint = $1 AND objsubid = 2
        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
      ORDER BY 1`,

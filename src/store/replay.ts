@@ -11,6 +11,7 @@ import { type Leadership, type Role, tryLead } from './lock.js';
 export async function dropProjections(
   database: Database,
   ends: ReadonlyMap<number, bigint>,
+  compacts: boolean,
 ): Promise<void> {
   const held: Leadership[] = [];
   try {
@@ -34,18 +35,19 @@ export async function dropProjections(
       );
       await client.query(
         `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
-                  adapter_statistics, dirty_adapters`,
+                  restatements, adapter_statistics, dirty_adapters`,
       );
       // Where the log's last records were erased, it ends before what was projected of it.
       await client.query(
         `UPDATE offsets o SET position = 0, retained = 0,
-                replay_until = least(o.position, e.position)
+                replay_until = least(greatest(o.position, o.replay_until), e.position)
          FROM unnest($1::int[], $2::int8[]) AS e(partition, position)
          WHERE o.partition = e.partition`,
         [int4Array([...ends.keys()]), int8Array([...ends.values()])],
       );
-      // Skipped deletions stay skipped, and what was redriven is in the log again.
-      await client.query('DELETE FROM dead_letters WHERE skipped_at IS NULL');
+      // Skipped deletions stay skipped, and what was redriven is in the log again. What a log that
+      // compacts has dropped, nobody could find again.
+      if (!compacts) await client.query('DELETE FROM dead_letters WHERE skipped_at IS NULL');
       // Whatever the log says now, every adapter is built from it again.
       await client.query(
         `INSERT INTO dirty_adapters (adapter, partition, position) SELECT adapter, 0, -1 FROM adapters`,

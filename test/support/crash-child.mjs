@@ -48,6 +48,7 @@ function upTo(fence) {
   return {
     append: (...args) => log.append(...args),
     compacts: log.compacts,
+    shares: log.shares,
     erase: (...args) => log.erase(...args),
     ends: async (topic) => {
       const ends = await log.ends(topic);

@@ -16,7 +16,7 @@ export async function run(context: Context): Promise<ExitCode> {
     const service = await openService({ ...stores, logger: await createLogger(settings) });
     try {
       const ends = await stores.log.ends(settings.topics.sampleEvents);
-      await dropProjections(database, ends);
+      await dropProjections(database, ends, stores.log.compacts);
       const total = Number(await readLag(stores));
       const progress = createProgress('Replaying', total, { unit: 'events', quiet: context.json });
       let done = 0;
