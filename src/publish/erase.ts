@@ -36,7 +36,7 @@ export async function eraseFromLog(options: EraseOptions): Promise<void> {
   await step(options, 'declared_position IS NOT NULL', 'declared_at', DECLARED);
 }
 
-/** Returns how many rows there were. */
+/** Returns how many rows moved: the log may leave some for later. */
 async function step(
   { database, log, topic, reached = () => {} }: EraseOptions,
   which: string,
@@ -61,7 +61,7 @@ async function step(
   const progress = await log.erase(topic, rows.map(toErasure), read);
   reached('erase.after');
   await save(database, rows, progress);
-  return rows.length;
+  return progress.length;
 }
 
 function toErasure(row: ErasureRow): Erasure {
