@@ -37,7 +37,7 @@ export async function eraseFromLog(options: EraseOptions): Promise<void> {
   await step(options, 'declared_position IS NOT NULL', 'declared_at', DECLARED);
 }
 
-/** Returns how many rows moved. */
+/** Returns how many rows moved: the log may leave some for later. */
 async function step(
   { database, log, topic, reached = () => {} }: EraseOptions,
   which: string,

@@ -22,7 +22,8 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 /** A notification may be lost with its connection; the tables are looked at anyway after this long. */
 const POLL_MS = 1000;
-const GROUP = 'legonet';
+/** The consumer group of all projectors. */
+const PROJECTORS = 'project';
 
 /**
  * Does a role's work until the signal aborts, one process at a time, others standing by. A failure is
@@ -63,7 +64,7 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
       {
         ...service,
         topic: service.settings.topics.sampleEvents,
-        group: GROUP,
+        group: PROJECTORS,
         activate: service.compute.activate,
         ...(service.onProjected && { onBatch: service.onProjected }),
       },
