@@ -1,6 +1,6 @@
 import { LegonetError } from '../../errors.js';
+import type { Stores } from '../../log/open.js';
 import { catchUp } from '../../service/catch-up.js';
-import type { Stores } from '../../service/open.js';
 import { ROLES, type Role, runRole } from '../../service/roles.js';
 import { openService, type Service } from '../../service/service.js';
 import { loadModel, saveModel } from '../../store/model.js';

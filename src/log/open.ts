@@ -1,10 +1,10 @@
 import { LegonetError } from '../errors.js';
-import { EmbeddedLog } from '../log/embedded.js';
-import type { EventLog } from '../log/event-log.js';
 import type { Settings } from '../settings.js';
 import { type Database, isRetryable, openDatabase, sqlState } from '../store/database.js';
 import { openEmbeddedPostgres } from '../store/embedded/open.js';
 import { migrate } from '../store/migrate.js';
+import { EmbeddedLog } from './embedded.js';
+import type { EventLog } from './event-log.js';
 
 /** The database and the log on it. */
 export type Stores = {
@@ -79,6 +79,6 @@ export async function openStores(
 async function openLog(settings: Settings, database: Database): Promise<EventLog> {
   const { kafka, topics, erasureDeadlineMs } = settings;
   if (!kafka) return new EmbeddedLog(database);
-  const { KafkaLog } = await import('../log/kafka/log.js');
+  const { KafkaLog } = await import('./kafka/log.js');
   return KafkaLog.open({ kafka, topics, erasureDeadlineMs });
 }
