@@ -3,12 +3,15 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { LegonetError } from './errors.js';
 
-const MILLISECONDS = 'expected whole milliseconds, 0 to 86400000';
-const milliseconds = z
-  .string()
-  .regex(/^\d{1,8}$/, MILLISECONDS)
-  .transform(Number)
-  .refine((value) => value <= 86_400_000, MILLISECONDS);
+const whole = (minimum: number, maximum: number, unit = 'number') => {
+  const expected = `expected a whole ${unit}, ${minimum} to ${maximum}`;
+  return z
+    .string()
+    .regex(/^\d{1,10}$/, expected)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, expected);
+};
+const DAY_MS = 86_400_000;
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 const schema = z.object({
@@ -22,7 +25,17 @@ const schema = z.object({
     .default('legonet.'),
   LEGONET_DATA_DIR: z.string().min(1).default('.legonet'),
   LEGONET_MODEL: z.string().min(1).optional(),
-  LEGONET_BUILD_DELAY_MS: milliseconds.prefault('1000'),
+  LEGONET_BUILD_DELAY_MS: whole(0, DAY_MS, 'number of milliseconds').prefault('1000'),
+  LEGONET_ERASURE_DEADLINE_MS: whole(1000, 90 * DAY_MS, 'number of milliseconds').prefault(
+    String(DAY_MS),
+  ),
+  LEGONET_HTTP_HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]+$/, 'expected a host name or an IP address')
+    .default('127.0.0.1'),
+  LEGONET_HTTP_PORT: whole(0, 65_535).prefault('7070'),
+  LEGONET_TOKENS_FILE: z.string().min(1).optional(),
+  LEGONET_STALLED_AFTER_MS: whole(1000, DAY_MS, 'number of milliseconds').prefault('60000'),
   LOG_LEVEL: z.enum(LEVELS, `expected one of ${LEVELS.join(', ')}`).default('info'),
 });
 
@@ -35,6 +48,16 @@ export type Topics = {
   readonly deadLetters: string;
 };
 
+export type HttpSettings = {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Undefined: the token in the data directory, if that is in use. */
+  readonly tokensFile: string | undefined;
+  /** How long work may wait without any of it being done before the process is not ready. */
+  readonly stalledAfterMs: number;
+};
+
 export type Settings = {
   /** Undefined: the embedded server in the data directory. */
   readonly databaseUrl: string | undefined;
@@ -43,6 +66,9 @@ export type Settings = {
   /** Path of MODEL.json, to be put in force by `start` if none is. */
   readonly model: string | undefined;
   readonly buildDelayMs: number;
+  /** From the deletion of a sample until its payload is gone from the log. */
+  readonly erasureDeadlineMs: number;
+  readonly http: HttpSettings;
   readonly logLevel: string;
 };
 
@@ -71,6 +97,13 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     dataDir: resolve(result.data.LEGONET_DATA_DIR),
     model: result.data.LEGONET_MODEL,
     buildDelayMs: result.data.LEGONET_BUILD_DELAY_MS,
+    erasureDeadlineMs: result.data.LEGONET_ERASURE_DEADLINE_MS,
+    http: {
+      host: result.data.LEGONET_HTTP_HOST,
+      port: result.data.LEGONET_HTTP_PORT,
+      tokensFile: result.data.LEGONET_TOKENS_FILE,
+      stalledAfterMs: result.data.LEGONET_STALLED_AFTER_MS,
+    },
     logLevel: result.data.LOG_LEVEL,
   };
 }
