@@ -2,18 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildVersion } from '../build/builder.js';
 import { readPending } from '../build/plan.js';
 import { LegonetError } from '../errors.js';
+import type { Batch } from '../log/event-log.js';
 import { project } from '../projection/projector.js';
 import { announceDeadLetters } from '../publish/dead-letters.js';
 import { eraseFromLog } from '../publish/erase.js';
 import { publishPending } from '../publish/publisher.js';
 import { restate } from '../publish/restate.js';
 import { isRetryable } from '../store/database.js';
+import { readDeletionSeconds } from '../store/gauges.js';
 import { Alarm, type Channel, listen } from '../store/listen.js';
 import { lead, type Role } from '../store/lock.js';
 import type { Service } from './service.js';
 
 export type { Role } from '../store/lock.js';
 export const ROLES = ['project', 'build', 'publish'] as const satisfies readonly Role[];
+/** All that `start` runs: every process that has `serve` serves, without standing by. */
+export const ALL_ROLES = [...ROLES, 'serve'] as const;
 
 /** Told each failure of a role, before it is tried again. */
 export type OnFailure = (role: Role, error: unknown) => void;
@@ -43,14 +47,17 @@ export async function runRole(
       const leadership = await lead(service.database.url, role, signal, together);
       if (!leadership) return;
       const started = performance.now();
+      service.observe?.({ kind: 'role', role, up: true });
       try {
         await WORK[role](service, AbortSignal.any([signal, leadership.lost]));
       } finally {
+        service.observe?.({ kind: 'role', role, up: false });
         await leadership.release().catch(() => {});
         if (performance.now() - started > LAST_RETRY_MS) wait = FIRST_RETRY_MS;
       }
     } catch (error) {
       if (signal.aborted && isRetryable(error)) return;
+      service.observe?.({ kind: 'failed', role });
       onFailure(role, error);
       await sleep(wait, undefined, { signal }).catch(() => {});
       wait = Math.min(2 * wait, LAST_RETRY_MS);
@@ -66,7 +73,8 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
         topic: service.settings.topics.sampleEvents,
         group: PROJECTORS,
         activate: service.compute.activate,
-        ...(service.onProjected && { onBatch: service.onProjected }),
+        onAssigned: (partition) => service.observe?.({ kind: 'assigned', partition }),
+        onBatch: (batch) => projected(service, batch),
       },
       signal,
     ),
@@ -80,12 +88,24 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
     ]),
 };
 
+function projected({ observe, onProjected }: Service, { partition, records }: Batch): void {
+  onProjected?.(records.length);
+  if (!observe) return;
+  const now = Date.now();
+  const seconds = records.map(({ time }) => Math.max(0, now - Number(time) / 1000) / 1000);
+  observe({ kind: 'projected', partition, seconds });
+}
+
 async function publishVersions(service: Service): Promise<number> {
   const versions = await publishPending({
     ...service,
     topic: service.settings.topics.modelVersions,
   });
   for (const version of versions) service.logger.info({ version }, 'version published');
+  if (service.observe && versions.length > 0) {
+    const deletionSeconds = await readDeletionSeconds(service.database.pool, versions);
+    service.observe({ kind: 'published', versions: versions.length, deletionSeconds });
+  }
   return POLL_MS;
 }
 
@@ -147,8 +167,14 @@ async function buildWhenDue(service: Service, signal: AbortSignal): Promise<numb
     return waitingMs === null ? POLL_MS : Math.min(POLL_MS, settings.buildDelayMs - waitingMs);
   }
   const started = performance.now();
-  const outcome = await buildVersion({ ...service, now: () => new Date() }, signal);
+  const onAdapter = (done: number, total: number) => {
+    service.onAdapter?.(done, total);
+    service.observe?.({ kind: 'progress', role: 'build' });
+  };
+  const outcome = await buildVersion({ ...service, onAdapter, now: () => new Date() }, signal);
   if (outcome) {
+    const seconds = (performance.now() - started) / 1000;
+    service.observe?.({ kind: 'built', seconds, adapters: outcome.rebuilt.length });
     const { version, modelDigest, rebuilt, deletions, retired } = outcome;
     const elapsedMs = Math.round(performance.now() - started);
     const counts = { rebuilt: rebuilt.length, deletions: deletions.length, retired };
