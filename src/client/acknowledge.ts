@@ -1,3 +1,4 @@
+import { LegonetError } from '../errors.js';
 import { Alarm } from '../store/listen.js';
 import { Backoff } from './backoff.js';
 import type { Remote } from './http.js';
@@ -25,6 +26,7 @@ export class Acknowledgement {
   async run(signal: AbortSignal, trouble: (error: unknown) => void): Promise<void> {
     const backoff = new Backoff();
     let failures = 0;
+    let reported: unknown;
     while (!signal.aborted) {
       const version = this.#adopted;
       if (version === this.#told) {
@@ -35,11 +37,16 @@ export class Acknowledgement {
         await this.#remote.put(this.#path, { version });
         this.#told = version;
         failures = 0;
+        reported = undefined;
         backoff.reset();
       } catch (error) {
         if (signal.aborted) return;
         // The topic may know of a version a moment before the server does.
-        if (failures++ === 1) trouble(error);
+        const code = error instanceof LegonetError ? error.code : error;
+        if (failures++ > 0 && code !== reported) {
+          reported = code;
+          trouble(error);
+        }
         await backoff.wait(signal);
       }
     }

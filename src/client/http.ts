@@ -1,4 +1,5 @@
 import { LegonetError } from '../errors.js';
+import { Late, parts, within } from './deadline.js';
 
 /** Where a server is and the token that it takes. */
 export type Location = { readonly url: string; readonly token: string };
@@ -39,8 +40,7 @@ export class Remote {
 
   /** The whole body. Throws `answer_too_large`. */
   async bytes(path: string, limit: number): Promise<Uint8Array> {
-    const signal = this.#deadline();
-    return reached(async () => read(await this.#request(path, { signal }), limit), path, signal);
+    return this.#inTime(path, {}, limit);
   }
 
   /** Throws `invalid_answer` for what is not JSON, and as `bytes` does. */
@@ -54,66 +54,77 @@ export class Remote {
   }
 
   async put(path: string, body: unknown): Promise<void> {
-    const signal = this.#deadline();
     const headers = { 'content-type': 'application/json' };
-    const init = { method: 'PUT', headers, body: JSON.stringify(body), signal };
-    await reached(async () => read(await this.#request(path, init), PROBLEM_BYTES), path, signal);
+    const init = { method: 'PUT', headers, body: JSON.stringify(body) };
+    await this.#inTime(path, init, PROBLEM_BYTES);
   }
 
-  /** A body that has no end, until the signal aborts. */
+  /**
+   * Hands over a body that has no end, part by part, until it ends nevertheless or nothing has come for
+   * `silenceMs`.
+   */
   async stream(
     path: string,
     headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<ReadableStream<Uint8Array>> {
-    const accept = { accept: 'text/event-stream', ...headers };
-    const response = await reached(() => this.#request(path, { headers: accept, signal }), path);
-    if (response.body) return response.body;
-    throw new LegonetError('invalid_answer', `${path}: the server sent no body`, 'retryable');
+    silenceMs: number,
+    onOpen: () => void,
+    onPart: (part: Uint8Array) => void,
+  ): Promise<void> {
+    const init = { headers: { accept: 'text/event-stream', ...headers } };
+    await reached(path, () =>
+      within(this.#options.signal, silenceMs, async (signal, refresh) => {
+        const { body } = await this.#request(path, init, signal);
+        onOpen();
+        for await (const part of body ? parts(body, signal) : []) {
+          refresh();
+          onPart(part);
+        }
+      }),
+    );
   }
 
-  #deadline(): AbortSignal {
+  async #inTime(path: string, init: RequestInit, limit: number): Promise<Uint8Array> {
     const { signal, timeoutMs } = this.#options;
-    return AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    return reached(path, () =>
+      within(signal, timeoutMs, async (either) => {
+        const response = await this.#request(path, init, either);
+        return read(response, limit, either);
+      }),
+    );
   }
 
-  async #request(path: string, init: RequestInit): Promise<Response> {
+  async #request(path: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
     const { url, token } = await this.#options.locate();
     const address = new URL(path.slice(1), url.endsWith('/') ? url : `${url}/`);
     const headers = { ...init.headers, authorization: `Bearer ${token}` };
     // A redirect would take the token who knows where.
-    const response = await fetch(address, { ...init, headers, redirect: 'error' });
+    const response = await fetch(address, { ...init, headers, signal, redirect: 'error' });
     if (response.ok) return response;
-    throw await refusal(response, path);
+    throw await refusal(response, path, signal);
   }
 }
 
 /** Throws `server_unreachable` where there was no answer, or not all of one. */
-async function reached<T>(
-  work: () => Promise<T>,
-  path: string,
-  deadline?: AbortSignal,
-): Promise<T> {
+async function reached<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof LegonetError) throw error;
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const late = deadline?.reason instanceof Error && deadline.reason.name === 'TimeoutError';
     throw new LegonetError(
       'server_unreachable',
-      `${path}: ${late ? 'no answer in time' : reason}: is the server running, and is the address right?`,
+      `${path}: ${cause instanceof Late ? 'nothing has come in time' : reason}: is the server running, and is the address right?`,
       'retryable',
       { cause: error },
     );
   }
 }
 
-async function read({ body }: Response, limit: number): Promise<Uint8Array> {
+async function read({ body }: Response, limit: number, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body ?? []) {
+  for await (const chunk of body ? parts(body, signal) : []) {
     size += chunk.byteLength;
     if (size > limit) {
       throw new LegonetError(
@@ -127,9 +138,13 @@ async function read({ body }: Response, limit: number): Promise<Uint8Array> {
   return Buffer.concat(chunks, size);
 }
 
-async function refusal(response: Response, path: string): Promise<AnswerError> {
+async function refusal(
+  response: Response,
+  path: string,
+  signal: AbortSignal,
+): Promise<AnswerError> {
   const { status } = response;
-  const text = await read(response, PROBLEM_BYTES).then(
+  const text = await read(response, PROBLEM_BYTES, signal).then(
     (bytes) => Buffer.from(bytes).toString('utf8'),
     () => '',
   );

@@ -12,10 +12,13 @@ export async function openLog(settings: Settings, signal?: AbortSignal): Promise
     // Not prepared: to make and to check topics is the service's, which knows what they must be.
     return new KafkaLog({ kafka, topics, erasureDeadlineMs });
   }
-  const { openStores } = await import('../log/open.js');
-  const { log, close } = await openStores(settings, undefined, signal);
+  const { openStores, unreachable } = await import('../log/open.js');
+  const { database, log, close } = await openStores(settings, undefined, signal);
   return {
-    append: log.append.bind(log),
+    append: (topic, records) =>
+      log.append(topic, records).catch((error) => {
+        throw unreachable(database.url, error);
+      }),
     consume: log.consume.bind(log),
     ends: log.ends.bind(log),
     close,

@@ -77,28 +77,45 @@ export class Subscriber {
       const message = `name: ${name.error.issues[0]?.message}`;
       throw new LegonetError('invalid_option', message);
     }
-    const { whenRetired = 'stop', onTrouble = () => {}, timeoutMs = 30_000, signal } = options;
+    const { signal } = options;
     const ending = new AbortController();
-    const opening = signal ? AbortSignal.any([ending.signal, signal]) : ending.signal;
-    const locate = locationOf(options);
-    const first = new Remote({ locate, timeoutMs, signal: opening });
-    const remote = new Remote({ locate, timeoutMs, signal: ending.signal });
-    const local = new LocalModel(await fetchModel(first), await loadWasmKernel());
+    const stop = () => ending.abort();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      signal?.throwIfAborted();
+      return await Subscriber.#begin(options, name.data, ending);
+    } catch (error) {
+      ending.abort();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  static async #begin(
+    options: SubscriberOptions,
+    name: string,
+    ending: AbortController,
+  ): Promise<Subscriber> {
+    const { whenRetired = 'stop', onTrouble = () => {}, timeoutMs = 30_000 } = options;
+    const { signal } = ending;
+    const remote = new Remote({ locate: locationOf(options), timeoutMs, signal });
+    const local = new LocalModel(await fetchModel(remote), await loadWasmKernel());
     const updates = new Broadcast<Update>(UPDATES);
-    const acknowledgement = new Acknowledgement(remote, name.data);
+    const acknowledgement = new Acknowledgement(remote, name);
     const changed = (change: Change) => {
       if (change.kind === 'adopted') acknowledgement.adopted(change.version);
       updates.send(change);
     };
     const keeper = new Keeper({ remote, local, whenRetired, changed, trouble: onTrouble });
     await keeper.begin();
-    signal?.throwIfAborted();
     const [source, log] = await openSource(options, remote);
     const subscriber = new Subscriber(local, keeper, updates, ending);
     subscriber.#running = Promise.all([
-      keeper.run(ending.signal),
-      acknowledgement.run(ending.signal, onTrouble),
-      source(subscriber.#listener(onTrouble), ending.signal).then(() => log?.close()),
+      keeper.run(signal),
+      acknowledgement.run(signal, onTrouble),
+      source(subscriber.#listener(onTrouble), signal).then(() => log?.close()),
     ]).catch(onTrouble);
     return subscriber;
   }

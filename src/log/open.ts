@@ -26,7 +26,7 @@ function unusable(dataDir: string, error: unknown): unknown {
 }
 
 /** What went wrong between us and the server, without the password. */
-function unreachable(url: string, error: unknown): unknown {
+export function unreachable(url: string, error: unknown): unknown {
   const state = sqlState(error);
   const refused = state !== undefined && /^(28|3D|42501)/.test(state);
   if (error instanceof LegonetError || (!refused && !isRetryable(error))) return error;
