@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Subscriber } from '#src/index.js';
 import { readVersions } from '#src/store/audit.js';
@@ -183,8 +185,8 @@ describe('a subscriber', () => {
     await scene.ingest('s', 60);
     const subscriber = await scene.subscribe({ timeoutMs: 5000 });
     const updates = subscriber.updates();
-    await until(updates, ({ kind }) => kind === 'connected');
     for (let round = 0; round < 3; round++) {
+      await eventually(() => expect(subscriber.connected).toBe(true));
       const { upstream } = scene.proxy;
       scene.proxy.upstream = null;
       scene.proxy.cut();
@@ -287,6 +289,34 @@ describe('a subscriber', () => {
     await expect(Subscriber.open({ name: 'a', dataDir: '/nowhere' })).rejects.toMatchObject({
       code: 'server_not_running',
     });
+  });
+
+  test('neither its deadlines nor its end are lost to the garbage collector', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    let collecting: NodeJS.Timeout | undefined;
+    try {
+      await scene.ingest('s', 60);
+      const subscriber = await scene.subscribe({ timeoutMs: 3000, silenceMs: 3000 });
+      const updates = subscriber.updates();
+      collecting = setInterval(collect, 100);
+      let asked = 0;
+      const never = new Promise<null>(() => {});
+      scene.proxy.meddle = (path, answer) =>
+        path.startsWith('/v1/weights/') && asked++ < ACTIVATED ? never : answer;
+      await scene.deleteSample('s7');
+      await until(updates, adopts(2));
+      expect(asked).toBeGreaterThan(ACTIVATED);
+      for (let i = 0; i < 2; i++) await until(updates, ({ kind }) => kind === 'disconnected');
+      await until(updates, ({ kind }) => kind === 'connected');
+      for (let i = 0; i < 5; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        collect();
+      }
+      await subscriber.close();
+    } finally {
+      clearInterval(collecting);
+    }
   });
 
   test('closed, it predicts no more and its updates end', async () => {

@@ -55,10 +55,7 @@ export async function openScene(model = MODEL): Promise<Scene> {
         name: 'test',
         url: proxy.url,
         token: token('all'),
-        onTrouble: (error) => {
-          troubles.push(error);
-          console.log('TROUBLE', String(error));
-        },
+        onTrouble: (error) => troubles.push(error),
         ...options,
       });
       subscribers.push(subscriber);
