@@ -42,6 +42,9 @@ async function published(): Promise<Row[]> {
   });
 }
 
+/** For a second server on the database of the first. */
+const shared = ({ service: { database } }: TestHttp) => ({ database });
+
 /** Publishes versions one after another; each but the first retires those before it. */
 async function publishVersions(count: number, name = 'v'): Promise<void> {
   for (let i = 0; i < count; i++) {
@@ -99,6 +102,22 @@ test('resuming after Last-Event-ID loses and doubles nothing while versions are 
   const expected = await published();
   expect(expected.length).toBeGreaterThan(20);
   for (const events of followers) expect(events).toEqual(expected);
+});
+
+test('subscribers that stay hear of every event when it is announced, not at the next look', async () => {
+  const patient = await openTestHttp(model, { ...shared(http), heartbeatMs: 3_600_000 });
+  try {
+    const ahead = 4;
+    const following = Array.from({ length: ahead }, async () => {
+      const answer = await patient.ask(PATH, 'all', { headers: { 'last-event-id': '0' } });
+      return take(answer, ({ length }) => length === 2 * ahead - 1);
+    });
+    await publishVersions(ahead);
+    const expected = (await published()).slice(0, 2 * ahead - 1);
+    for (const events of await Promise.all(following)) expect(events).toEqual(expected);
+  } finally {
+    await patient.close();
+  }
 });
 
 test('an event that is not announced yet holds back those after it', async () => {
