@@ -1,10 +1,16 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
 import { type Consumption, DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../event-log.js';
-import { createConsumer, HEARTBEAT_MS, type KafkaLogLine } from './connection.js';
+import {
+  createConsumer,
+  HEARTBEAT_MS,
+  type KafkaLogLine,
+  waitForCoordinator,
+} from './connection.js';
 import { readMarked, withMarks } from './decoding.js';
 import { toLogError } from './errors.js';
 import { Trouble, withHeartbeats } from './heartbeats.js';
+import { commitPlaces, type Place } from './places.js';
 import { inside, type Ranges, truncated } from './ranges.js';
 import { cut, toLogRecord } from './records.js';
 
@@ -24,9 +30,6 @@ export type ConsumeOptions = Omit<Consumption, 'group' | 'start'> & {
   readonly commits: boolean;
   onLog(line: KafkaLogLine): void;
 };
-
-/** A partition that is assigned to us; another object each time it is. */
-type Place = { readonly partition: number; cursor: bigint; committed: bigint };
 
 const COMMIT_MS = 5000;
 /** Without a sign of life from kafkajs for so long it is stuck, whatever it says of itself. */
@@ -83,13 +86,13 @@ export class GroupConsumption {
     const { topic } = this.#options;
     const { GROUP_JOIN, CRASH, FETCH, HEARTBEAT } = consumer.events;
     consumer.on(GROUP_JOIN, ({ payload }) => this.#assign(payload.memberAssignment[topic] ?? []));
-    consumer.on(CRASH, ({ payload }) => {
-      if (!payload.restart) this.#fail(payload.error);
-    });
+    consumer.on(CRASH, ({ payload }) => this.#fail(payload.error));
     consumer.on(FETCH, () => this.#sign());
     consumer.on(HEARTBEAT, () => this.#sign());
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await waitForCoordinator(consumer, this.#ended.signal);
+    if (this.#ended.signal.aborted) return;
     await withMarks(() =>
       consumer.run({
         autoCommit: false,
@@ -226,16 +229,9 @@ export class GroupConsumption {
     this.#fail(new LegonetError('log_unreachable', message, 'retryable'));
   }
 
-  /** For ordinary tools only: nothing of ours ever reads it. */
   async #commit(): Promise<void> {
     const { topic, commits } = this.#options;
-    const places = commits ? [...this.#places.values()] : [];
-    const moved = places.filter(({ cursor, committed }) => cursor !== committed);
-    for (const place of moved) place.committed = place.cursor;
-    const offsets = moved.map(({ partition, cursor: at }) => {
-      return { topic, partition, offset: String(at) };
-    });
-    if (offsets.length > 0) await this.#consumer.commitOffsets(offsets).catch(() => {});
+    if (commits) await commitPlaces(this.#consumer, topic, [...this.#places.values()]);
   }
 
   #fail(error: unknown): void {
