@@ -175,12 +175,13 @@ export class GroupConsumption {
     for (const part of cut(messages, ({ value }) => value?.length ?? 0, limits)) {
       if (!this.#holds(place)) return;
       const records = part.map((message) => toLogRecord(partition, message));
-      const handling = this.#options.handle({ partition, records });
+      const handling = this.#options.handle({ partition, records }).then(() => {
+        // Whatever the group has to say after it: this part is done.
+        place.cursor = (records.at(-1)?.position ?? place.cursor - 1n) + 1n;
+      });
       this.#handling = handling;
       await withHeartbeats(payload.heartbeat, HEARTBEAT_MS, handling);
       this.#sign();
-      const last = records.at(-1);
-      if (last) place.cursor = last.position + 1n;
     }
     if (!this.#holds(place)) return;
     place.cursor = next;
