@@ -4,11 +4,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
+    globalSetup: ['test/support/global-setup.ts', 'test/support/kafka-setup.ts'],
     server: { deps: { external: [/\/dist\//] } },
     // Generous on purpose: no test may depend on how fast the machine is.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Brokers end in their own time.
+    teardownTimeout: 60_000,
     maxWorkers: 2,
   },
 });

@@ -13,16 +13,40 @@ const whole = (minimum: number, maximum: number, unit = 'number') => {
 };
 const DAY_MS = 86_400_000;
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+const BROKERS = 'expected host:port, several separated by commas';
+
+const pem = (what: string) =>
+  z.string().regex(/-----BEGIN [A-Z0-9 ]+-----/, `expected ${what} in PEM text`);
 
 const schema = z.object({
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database')
     .optional(),
+  KAFKA_BROKERS: z
+    .string()
+    .transform((text) => text.split(',').map((broker) => broker.trim()))
+    .refine((brokers) => brokers.every(isAddress), BROKERS)
+    .optional(),
   KAFKA_TOPIC_PREFIX: z
     .string()
-    .regex(/^[A-Za-z0-9._-]*$/, 'expected letters, digits, ". _ -"')
+    .regex(/^[A-Za-z0-9._-]{0,200}$/, 'expected up to 200 letters, digits, ". _ -"')
     .default('legonet.'),
+  KAFKA_GROUP_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,200}$/, 'expected up to 200 letters, digits, ". _ -"')
+    .default('legonet'),
+  KAFKA_PARTITIONS: whole(1, 10_000).prefault('6'),
+  KAFKA_REPLICATION_FACTOR: whole(1, 100).optional(),
+  KAFKA_MIN_INSYNC_REPLICAS: whole(1, 100).optional(),
+  KAFKA_SASL_MECHANISM: z.enum(MECHANISMS, `expected one of ${MECHANISMS.join(', ')}`).optional(),
+  KAFKA_SASL_USERNAME: z.string().optional(),
+  KAFKA_SASL_PASSWORD: z.string().optional(),
+  KAFKA_SSL: z.enum(['true', 'false'], 'expected true or false').optional(),
+  KAFKA_SSL_CA: pem('certificates').optional(),
+  KAFKA_SSL_CERT: pem('a certificate').optional(),
+  KAFKA_SSL_KEY: pem('a private key').optional(),
   LEGONET_DATA_DIR: z.string().min(1).default('.legonet'),
   LEGONET_MODEL: z.string().min(1).optional(),
   LEGONET_BUILD_DELAY_MS: whole(0, DAY_MS, 'number of milliseconds').prefault('1000'),
@@ -38,9 +62,53 @@ const schema = z.object({
   LEGONET_STALLED_AFTER_MS: whole(1000, DAY_MS, 'number of milliseconds').prefault('60000'),
   LOG_LEVEL: z.enum(LEVELS, `expected one of ${LEVELS.join(', ')}`).default('info'),
 });
+type Values = z.infer<typeof schema>;
+type Name = keyof Values;
 
 /** Settings that may hold a secret: each is also read from the file that NAME_FILE names. */
-const SECRETS = ['DATABASE_URL'];
+const SECRETS = [
+  'DATABASE_URL',
+  'KAFKA_SASL_USERNAME',
+  'KAFKA_SASL_PASSWORD',
+  'KAFKA_SSL_CA',
+  'KAFKA_SSL_CERT',
+  'KAFKA_SSL_KEY',
+] as const satisfies readonly Name[];
+
+/** Settings that make no sense unless another one is there. */
+const REQUIRED: readonly (readonly [Name, Name])[] = [
+  ['KAFKA_SASL_MECHANISM', 'KAFKA_BROKERS'],
+  ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME'],
+  ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_PASSWORD'],
+  ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM'],
+  ['KAFKA_SASL_PASSWORD', 'KAFKA_SASL_MECHANISM'],
+  ['KAFKA_SSL', 'KAFKA_BROKERS'],
+  ['KAFKA_SSL_CA', 'KAFKA_SSL'],
+  ['KAFKA_SSL_CERT', 'KAFKA_SSL'],
+  ['KAFKA_SSL_CERT', 'KAFKA_SSL_KEY'],
+  ['KAFKA_SSL_KEY', 'KAFKA_SSL'],
+  ['KAFKA_SSL_KEY', 'KAFKA_SSL_CERT'],
+  ['KAFKA_REPLICATION_FACTOR', 'KAFKA_BROKERS'],
+  ['KAFKA_MIN_INSYNC_REPLICAS', 'KAFKA_BROKERS'],
+];
+
+/** How to reach Kafka, and how topics are made there. */
+export type KafkaSettings = {
+  /** host:port each. */
+  readonly brokers: readonly string[];
+  readonly sasl?: {
+    readonly mechanism: (typeof MECHANISMS)[number];
+    readonly username: string;
+    readonly password: string;
+  };
+  /** TLS, with PEM texts: certificates to trust besides the system's, and ours to show. */
+  readonly ssl?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly partitions: number;
+  /** Undefined: the broker's default. */
+  readonly replicationFactor: number | undefined;
+  readonly minInsyncReplicas: number | undefined;
+  readonly groupId: string;
+};
 
 export type Topics = {
   readonly sampleEvents: string;
@@ -61,6 +129,8 @@ export type HttpSettings = {
 export type Settings = {
   /** Undefined: the embedded server in the data directory. */
   readonly databaseUrl: string | undefined;
+  /** Undefined: the log is in the database. */
+  readonly kafka: KafkaSettings | undefined;
   readonly topics: Topics;
   readonly dataDir: string;
   /** Path of MODEL.json, to be put in force by `start` if none is. */
@@ -74,38 +144,79 @@ export type Settings = {
 
 /** Reads settings from the environment. Throws `invalid_setting` naming it and what was expected. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  const values: NodeJS.ProcessEnv = { ...environment };
+  const read: NodeJS.ProcessEnv = { ...environment };
   for (const name of SECRETS) {
     const file = environment[`${name}_FILE`];
-    if (file) values[name] = readSecret(name, file);
+    if (file) read[name] = readSecret(name, file);
   }
   // An empty variable is an unset one, as `NAME= command` means to most people.
-  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''));
+  const given = Object.fromEntries(Object.entries(read).filter(([, value]) => value !== ''));
   const result = schema.safeParse(given);
   if (!result.success) {
     const [issue] = result.error.issues;
     throw new LegonetError('invalid_setting', `${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const prefix = result.data.KAFKA_TOPIC_PREFIX;
+  const values = result.data;
+  const prefix = values.KAFKA_TOPIC_PREFIX;
   return {
-    databaseUrl: result.data.DATABASE_URL,
+    databaseUrl: values.DATABASE_URL,
+    kafka: kafkaSettings(values),
     topics: {
       sampleEvents: `${prefix}sample-events`,
       modelVersions: `${prefix}model-versions`,
       deadLetters: `${prefix}dead-letters`,
     },
-    dataDir: resolve(result.data.LEGONET_DATA_DIR),
-    model: result.data.LEGONET_MODEL,
-    buildDelayMs: result.data.LEGONET_BUILD_DELAY_MS,
-    erasureDeadlineMs: result.data.LEGONET_ERASURE_DEADLINE_MS,
+    dataDir: resolve(values.LEGONET_DATA_DIR),
+    model: values.LEGONET_MODEL,
+    buildDelayMs: values.LEGONET_BUILD_DELAY_MS,
+    erasureDeadlineMs: values.LEGONET_ERASURE_DEADLINE_MS,
     http: {
-      host: result.data.LEGONET_HTTP_HOST,
-      port: result.data.LEGONET_HTTP_PORT,
-      tokensFile: result.data.LEGONET_TOKENS_FILE,
-      stalledAfterMs: result.data.LEGONET_STALLED_AFTER_MS,
+      host: values.LEGONET_HTTP_HOST,
+      port: values.LEGONET_HTTP_PORT,
+      tokensFile: values.LEGONET_TOKENS_FILE,
+      stalledAfterMs: values.LEGONET_STALLED_AFTER_MS,
     },
-    logLevel: result.data.LOG_LEVEL,
+    logLevel: values.LOG_LEVEL,
   };
+}
+
+function kafkaSettings(values: Values): KafkaSettings | undefined {
+  for (const [name, other] of REQUIRED) {
+    if (values[name] !== undefined && values[other] === undefined) {
+      throw new LegonetError('invalid_setting', `${name}: expected ${other} to be set as well`);
+    }
+  }
+  const { KAFKA_SSL: ssl, KAFKA_SSL_CA: ca, KAFKA_SSL_CERT: cert, KAFKA_SSL_KEY: key } = values;
+  if (ssl === 'false' && (ca ?? cert) !== undefined) {
+    throw new LegonetError('invalid_setting', 'KAFKA_SSL: expected true, for certificates are set');
+  }
+  const [factor, insync] = [values.KAFKA_REPLICATION_FACTOR, values.KAFKA_MIN_INSYNC_REPLICAS];
+  if (factor !== undefined && insync !== undefined && insync > factor) {
+    throw new LegonetError(
+      'invalid_setting',
+      `KAFKA_MIN_INSYNC_REPLICAS: expected at most KAFKA_REPLICATION_FACTOR, ${factor}`,
+    );
+  }
+  if (!values.KAFKA_BROKERS) return undefined;
+  const { KAFKA_SASL_USERNAME: username = '', KAFKA_SASL_PASSWORD: password = '' } = values;
+  const mechanism = values.KAFKA_SASL_MECHANISM;
+  return {
+    brokers: values.KAFKA_BROKERS,
+    ...(mechanism && { sasl: { mechanism, username, password } }),
+    ...(ssl === 'true' && {
+      ssl: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
+    }),
+    partitions: values.KAFKA_PARTITIONS,
+    replicationFactor: factor,
+    minInsyncReplicas: insync,
+    groupId: values.KAFKA_GROUP_ID,
+  };
+}
+
+/** Whether it is host:port. IPv6 only by name: kafkajs cuts at the first colon. */
+function isAddress(text: string): boolean {
+  const [, port = '0'] = /^[A-Za-z0-9._-]+:(\d{1,5})$/.exec(text) ?? [];
+  return Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 function readSecret(name: string, file: string): string {

@@ -91,7 +91,9 @@ export class EmbeddedLog implements EventLog {
       // The next batch is read while this one is handled.
       reading = this.read(topic, from, maxRecords, maxBytes);
       reading.catch(() => {});
-      if (records.length > 0) await consumption.handle({ partition: PARTITION, records });
+      if (records.length > 0) {
+        await consumption.handle({ partition: PARTITION, records, next: from });
+      }
     }
     await reading;
   }

@@ -12,7 +12,10 @@ export type NewRecord = {
 /** Consecutive records of one partition; positions may have gaps where records were erased. */
 export type Batch = {
   readonly partition: number;
+  /** None, where all that was there is erased. */
   readonly records: readonly LogRecord[];
+  /** Where to go on: nothing is left between the last record and this position. */
+  readonly next: bigint;
 };
 
 export type Consumption = {

@@ -41,6 +41,18 @@ export async function apply(
   return position;
 }
 
+/** Goes past positions at which nothing is left. Throws as `apply` does. */
+export async function skip(
+  { database }: Pick<ApplyOptions, 'database'>,
+  place: Place,
+  to: bigint,
+): Promise<void> {
+  await transaction(database.pool, async (client) => {
+    await advance(client, place, to);
+    await client.query(`SELECT pg_notify('legonet_projected', '')`);
+  });
+}
+
 async function applyItems(
   options: ApplyOptions,
   place: Place,

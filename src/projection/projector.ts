@@ -2,7 +2,7 @@ import { LegonetError } from '../errors.js';
 import type { LogRecord } from '../events/record.js';
 import type { Batch, EventLog } from '../log/event-log.js';
 import type { Queryable } from '../store/database.js';
-import { type ApplyOptions, apply } from './apply.js';
+import { type ApplyOptions, apply, skip } from './apply.js';
 import { type Activate, type Prepared, prepare } from './prepare.js';
 
 export type ProjectorOptions = Omit<ApplyOptions, 'compacts'> & {
@@ -71,7 +71,7 @@ class Places {
   }
 
   async apply(batch: Batch, prepared: Promise<Prepared>): Promise<void> {
-    const { partition, records } = batch;
+    const { partition, records, next: end } = batch;
     const { model, activate, onBatch = () => {} } = this.#options;
     let rest = records;
     let work = prepared;
@@ -85,6 +85,11 @@ class Places {
       else goOnFrom(await this.#step(partition, next, await work));
       // Records are left when others had come further, or an operator has let it go past a deletion.
       if (rest.length > 0) work = prepare(model, activate, rest);
+    }
+    const next = this.#next.get(partition) ?? 0n;
+    if (next < end) {
+      await skip(this.#options, { partition, next }, end);
+      this.#next.set(partition, end);
     }
     onBatch(batch);
   }

@@ -32,11 +32,12 @@ const DECLARED = 10_000;
  * done at the next call; where the log needs its time, call it again and again.
  */
 export async function eraseFromLog(options: EraseOptions): Promise<void> {
+  // As long as whole pages move: a log may wait until its consumer has read more.
   while ((await step(options, 'declared_position IS NULL', 'since', UNDECLARED)) === UNDECLARED);
   await step(options, 'declared_position IS NOT NULL', 'declared_at', DECLARED);
 }
 
-/** Returns how many rows there were. */
+/** Returns how many rows moved: the log may leave some for later. */
 async function step(
   { database, log, topic, reached = () => {} }: EraseOptions,
   which: string,
@@ -61,7 +62,7 @@ async function step(
   const progress = await log.erase(topic, rows.map(toErasure), read);
   reached('erase.after');
   await save(database, rows, progress);
-  return rows.length;
+  return progress.length;
 }
 
 function toErasure(row: ErasureRow): Erasure {

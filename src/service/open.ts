@@ -55,17 +55,30 @@ export async function openStores(
         },
       );
   const database = openDatabase(settings.databaseUrl ?? server?.url ?? '');
-  const log = new EmbeddedLog(database);
-  const close = async () => {
-    await log.close();
+  const closeDatabase = async () => {
     await database.close();
     await server?.close();
   };
   try {
-    await migrate(database);
+    await migrate(database).catch((error) => {
+      throw settings.databaseUrl ? unreachable(settings.databaseUrl, error) : error;
+    });
+    const log = await openLog(settings, database);
+    const close = async () => {
+      await log.close();
+      await closeDatabase();
+    };
+    return { settings, database, log, close };
   } catch (error) {
-    await close();
-    throw settings.databaseUrl ? unreachable(settings.databaseUrl, error) : error;
+    await closeDatabase();
+    throw error;
   }
-  return { settings, database, log, close };
+}
+
+/** The log in the database, or Kafka's: loaded where it is used, since it takes its time. */
+async function openLog(settings: Settings, database: Database): Promise<EventLog> {
+  const { kafka, topics, erasureDeadlineMs } = settings;
+  if (!kafka) return new EmbeddedLog(database);
+  const { KafkaLog } = await import('../log/kafka/log.js');
+  return KafkaLog.open({ kafka, topics, erasureDeadlineMs });
 }

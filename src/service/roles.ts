@@ -26,7 +26,8 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 /** A notification may be lost with its connection; the tables are looked at anyway after this long. */
 const POLL_MS = 1000;
-const GROUP = 'legonet';
+/** The consumer group of all projectors. */
+const PROJECTORS = 'project';
 
 /**
  * Does a role's work until the signal aborts, one process at a time, others standing by. A failure is
@@ -70,7 +71,7 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
       {
         ...service,
         topic: service.settings.topics.sampleEvents,
-        group: GROUP,
+        group: PROJECTORS,
         activate: service.compute.activate,
         onAssigned: (partition) => service.observe?.({ kind: 'assigned', partition }),
         onBatch: (batch) => projected(service, batch),

@@ -37,13 +37,15 @@ export async function dropProjections(
         `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
                   restatements, adapter_statistics, dirty_adapters`,
       );
-      // Where the log's last records were erased, it ends before what was projected of it.
+      // Where the log's last records were erased, it ends before what was projected of it. Where it
+      // compacts, what was known of a sample may be in a record written since.
       await client.query(
         `UPDATE offsets o SET position = 0, retained = 0,
-                replay_until = least(greatest(o.position, o.replay_until), e.position)
+                replay_until = CASE WHEN $3 THEN e.position
+                  ELSE least(greatest(o.position, o.replay_until), e.position) END
          FROM unnest($1::int[], $2::int8[]) AS e(partition, position)
          WHERE o.partition = e.partition`,
-        [int4Array([...ends.keys()]), int8Array([...ends.values()])],
+        [int4Array([...ends.keys()]), int8Array([...ends.values()]), compacts],
       );
       // Skipped deletions stay skipped, and what was redriven is in the log again. What a log that
       // compacts has dropped, nobody could find again.

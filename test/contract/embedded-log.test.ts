@@ -22,6 +22,7 @@ async function open(): Promise<OpenLog> {
   return {
     log: await another(),
     topic: TOPIC,
+    partitions: 1,
     another,
     close: async () => {
       await Promise.all(closing.map((close) => close()));

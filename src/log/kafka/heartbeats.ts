@@ -1,0 +1,28 @@
+/** Trouble of Kafka's, met while a handler was at work: for kafkajs to deal with. */
+export class Trouble {
+  constructor(readonly cause: unknown) {}
+}
+
+/**
+ * Does some work, and lets the group know all the while that we are alive. Throws what the work throws, or
+ * `Trouble` afterwards if the group has something to say: that it is being rebalanced, for one.
+ */
+export async function withHeartbeats(
+  heartbeat: () => Promise<void>,
+  everyMs: number,
+  work: Promise<void>,
+): Promise<void> {
+  let trouble: Trouble | undefined;
+  const beat = () =>
+    heartbeat().catch((cause) => {
+      trouble ??= new Trouble(cause);
+    });
+  const timer = setInterval(beat, everyMs);
+  try {
+    await work;
+  } finally {
+    clearInterval(timer);
+  }
+  await beat();
+  if (trouble) throw trouble;
+}
