@@ -23,6 +23,7 @@ const schema = z.object({
   LEGONET_DATA_DIR: z.string().min(1).default('.legonet'),
   LEGONET_MODEL: z.string().min(1).optional(),
   LEGONET_BUILD_DELAY_MS: milliseconds.prefault('1000'),
+  LEGONET_ERASURE_DEADLINE_MS: milliseconds.prefault('86400000'),
   LOG_LEVEL: z.enum(LEVELS, `expected one of ${LEVELS.join(', ')}`).default('info'),
 });
 
@@ -43,6 +44,8 @@ export type Settings = {
   /** Path of MODEL.json, to be put in force by `start` if none is. */
   readonly model: string | undefined;
   readonly buildDelayMs: number;
+  /** From the deletion of a sample until its payload is gone from the log. */
+  readonly erasureDeadlineMs: number;
   readonly logLevel: string;
 };
 
@@ -71,6 +74,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     dataDir: resolve(result.data.LEGONET_DATA_DIR),
     model: result.data.LEGONET_MODEL,
     buildDelayMs: result.data.LEGONET_BUILD_DELAY_MS,
+    erasureDeadlineMs: result.data.LEGONET_ERASURE_DEADLINE_MS,
     logLevel: result.data.LOG_LEVEL,
   };
 }

@@ -1,4 +1,5 @@
 import type { LogRecord } from '../events/record.js';
+import type { Finding } from './finding.js';
 
 /** A record to append. A null value is a deletion of the key; `time` defaults to the log's clock. */
 export type NewRecord = {
@@ -73,6 +74,8 @@ export interface EventLog {
     erasures: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
   ): Promise<readonly ErasureProgress[]>;
+  /** What an operator should know of it, where it has more to it than the database. */
+  examine?(): Promise<readonly Finding[]>;
   close(): Promise<void>;
 }
 

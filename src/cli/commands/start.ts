@@ -82,14 +82,19 @@ async function runAlways(
 ): Promise<void> {
   const { logger, model, settings } = service;
   const place = settings.databaseUrl ? 'DATABASE_URL' : settings.dataDir;
-  logger.info({ model: model.configuration.name, roles, place }, 'running');
+  const { name } = model.configuration;
+  logger.info({ event: 'service_started', model: name, roles, place }, 'running');
   await Promise.all(
     roles.map((role) =>
       runRole(service, role, signal, (failed, error) => {
         const code = error instanceof LegonetError ? error.code : undefined;
-        logger.error({ role: failed, code, err: error }, 'role failed; it is taken up again');
+        const event = 'role_failed';
+        logger.error(
+          { event, role: failed, code, err: error },
+          'role failed; it is taken up again',
+        );
       }),
     ),
   );
-  logger.info('stopped');
+  logger.info({ event: 'service_stopped' }, 'stopped');
 }
