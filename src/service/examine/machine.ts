@@ -60,7 +60,7 @@ export function diskFinding(dataDir: string, least = LEAST_FREE_BYTES): Finding 
     return {
       name,
       ok: free >= BigInt(least),
-      detail: `${free / 1_000_000n} MB free at ${folder}, and ${Math.round(least / 1e6)} MB are little`,
+      detail: `${free / 1_000_000n} MB free at ${folder}; ${Math.round(least / 1e6)} MB are wanted`,
       remedy: 'Free space there, or move the data directory: LEGONET_DATA_DIR.',
     };
   } catch (error) {
