@@ -24,6 +24,7 @@ export type ServeOptions = {
   readonly database: Database;
   readonly log: EventLog;
   readonly topics: Topics;
+  readonly erasureDeadlineMs: number;
   readonly model: Model;
   readonly access: Access;
   readonly logger: Logger;

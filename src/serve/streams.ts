@@ -56,7 +56,10 @@ export class Streams {
     return new ReadableStream({
       pull: async (controller) => {
         const next = await frames.next().catch((error: unknown) => {
-          logger.warn({ err: error }, 'a stream ends: the database does not answer');
+          logger.warn(
+            { event: 'http_stream_broken', err: error },
+            'a stream ends: the database does not answer',
+          );
           return { done: true, value: undefined } as const;
         });
         if (cancelled) return;

@@ -9,9 +9,10 @@ import { eraseFromLog } from '../publish/erase.js';
 import { publishPending } from '../publish/publisher.js';
 import { restate } from '../publish/restate.js';
 import { isRetryable } from '../store/database.js';
-import { readDeletionSeconds } from '../store/gauges.js';
 import { Alarm, type Channel, listen } from '../store/listen.js';
 import { lead, type Role } from '../store/lock.js';
+import { readDeletionSeconds } from '../store/measures.js';
+import { erasureAlarm } from './erasure-alarm.js';
 import type { Service } from './service.js';
 
 export type { Role } from '../store/lock.js';
@@ -80,12 +81,14 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
     ),
   build: (service, signal) =>
     whenever(service, 'legonet_projected', signal, () => buildWhenDue(service, signal)),
-  publish: (service, signal) =>
-    together(signal, [
+  publish: (service, signal) => {
+    const alarm = erasureAlarm(service, () => performance.now());
+    return together(signal, [
       (either) => whenever(service, 'legonet_outbox', either, () => publishVersions(service)),
       // After the version: what is in the model is more urgent than what is in the log.
-      (either) => whenever(service, 'legonet_published', either, () => tidyLog(service)),
-    ]),
+      (either) => whenever(service, 'legonet_published', either, () => tidyLog(service, alarm)),
+    ]);
+  },
 };
 
 function projected({ observe, onProjected }: Service, { partition, records }: Batch): void {
@@ -101,7 +104,8 @@ async function publishVersions(service: Service): Promise<number> {
     ...service,
     topic: service.settings.topics.modelVersions,
   });
-  for (const version of versions) service.logger.info({ version }, 'version published');
+  for (const version of versions)
+    service.logger.info({ event: 'version_published', version }, 'version published');
   if (service.observe && versions.length > 0) {
     const deletionSeconds = await readDeletionSeconds(service.database.pool, versions);
     service.observe({ kind: 'published', versions: versions.length, deletionSeconds });
@@ -109,7 +113,9 @@ async function publishVersions(service: Service): Promise<number> {
   return POLL_MS;
 }
 
-async function tidyLog(service: Service): Promise<number> {
+async function tidyLog(service: Service, alarm: () => Promise<void>): Promise<number> {
+  // Before anything that may fail: it is a broker that does not answer, perhaps, why they are overdue.
+  await alarm();
   const { sampleEvents: topic, deadLetters } = service.settings.topics;
   await eraseFromLog({ ...service, topic });
   await restate({ ...service, topic });
@@ -178,7 +184,8 @@ async function buildWhenDue(service: Service, signal: AbortSignal): Promise<numb
     const { version, modelDigest, rebuilt, deletions, retired } = outcome;
     const elapsedMs = Math.round(performance.now() - started);
     const counts = { rebuilt: rebuilt.length, deletions: deletions.length, retired };
-    logger.info({ version, modelDigest, ...counts, elapsedMs }, 'version built');
+    const event = 'version_built';
+    logger.info({ event, version, modelDigest, ...counts, elapsedMs }, 'version built');
   }
   return 0;
 }
