@@ -29,6 +29,8 @@ export function openDatabase(url: string, connections = 8): Database {
   });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => {});
+  // The same for one that is held between two queries: the next of them fails.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return { url, pool, close: () => pool.end() };
 }
 
