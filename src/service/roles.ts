@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildVersion } from '../build/builder.js';
+import { leadOrHelp } from '../build/help.js';
 import { readPending } from '../build/plan.js';
+import { endOldBuilds } from '../build/tasks.js';
 import { LegonetError } from '../errors.js';
 import { project } from '../projection/projector.js';
 import { announceDeadLetters } from '../publish/dead-letters.js';
@@ -9,7 +11,7 @@ import { publishPending } from '../publish/publisher.js';
 import { restate } from '../publish/restate.js';
 import { isRetryable } from '../store/database.js';
 import { Alarm, type Channel, listen } from '../store/listen.js';
-import { lead, type Role } from '../store/lock.js';
+import { type Leadership, lead, type Role } from '../store/lock.js';
 import { erasureAlarm } from './erasure-alarm.js';
 import type { Service } from './service.js';
 
@@ -27,8 +29,9 @@ const POLL_MS = 1000;
 const PROJECTORS = 'project';
 
 /**
- * Does a role's work until the signal aborts, one process at a time, others standing by. A failure is
- * reported and the work taken up again: from what is stored, so nothing is lost or done twice.
+ * Does a role's work until the signal aborts, one process at a time, others standing by (those that
+ * build help meanwhile). A failure is reported and the work taken up again: from what is stored, so
+ * nothing is lost or done twice.
  */
 export async function runRole(
   service: Service,
@@ -41,7 +44,9 @@ export async function runRole(
     try {
       // Where the log shares its partitions, projectors work side by side.
       const together = role === 'project' && service.log.shares;
-      const leadership = await lead(service.database.url, role, signal, together);
+      const leadership = await (role === 'build'
+        ? leadBuild(service, signal)
+        : lead(service.database.url, role, signal, together));
       if (!leadership) return;
       const started = performance.now();
       try {
@@ -71,8 +76,16 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
       },
       signal,
     ),
-  build: (service, signal) =>
-    whenever(service, 'legonet_projected', signal, () => buildWhenDue(service, signal)),
+  build: (service, signal) => {
+    let cleared = false;
+    return whenever(service, 'legonet_projected', signal, async () => {
+      const wait = await buildWhenDue(service, signal);
+      // Afterwards: a deletion does not wait for what a leader that died has left.
+      if (!cleared) await endOldBuilds(service.database);
+      cleared = true;
+      return wait;
+    });
+  },
   publish: (service, signal) => {
     const alarm = erasureAlarm(service, () => performance.now());
     return together(signal, [
@@ -144,6 +157,15 @@ async function whenever(
   }
 }
 
+function leadBuild(service: Service, signal: AbortSignal): Promise<Leadership | null> {
+  const onHelped = (adapters: number) =>
+    service.logger.info(
+      { event: 'build_helped', adapters },
+      "helped with another process's version",
+    );
+  return leadOrHelp({ ...service, onHelped }, signal);
+}
+
 /** Builds if something is due; returns the milliseconds until something may be. */
 async function buildWhenDue(service: Service, signal: AbortSignal): Promise<number> {
   const { database, settings, logger } = service;
@@ -155,9 +177,9 @@ async function buildWhenDue(service: Service, signal: AbortSignal): Promise<numb
   const started = performance.now();
   const outcome = await buildVersion({ ...service, now: () => new Date() }, signal);
   if (outcome) {
-    const { version, modelDigest, rebuilt, deletions, retired } = outcome;
+    const { version, modelDigest, rebuilt, helped, deletions, retired } = outcome;
     const elapsedMs = Math.round(performance.now() - started);
-    const counts = { rebuilt: rebuilt.length, deletions: deletions.length, retired };
+    const counts = { rebuilt: rebuilt.length, helped, deletions: deletions.length, retired };
     const event = 'version_built';
     logger.info({ event, version, modelDigest, ...counts, elapsedMs }, 'version built');
   }
