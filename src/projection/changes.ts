@@ -42,6 +42,8 @@ export type RequestRow = {
   readonly kind: 'sample' | 'subject';
   readonly target: string;
   readonly at: Position;
+  /** When the log took it in, microseconds since 1970. */
+  readonly loggedAt: bigint;
   readonly removed: number;
 };
 

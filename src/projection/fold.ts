@@ -104,6 +104,7 @@ class Fold {
 
   deletion({ event, record }: Of<'deletion'>): void {
     const at = { partition: record.partition, position: record.position };
+    const logged = { at, loggedAt: record.time };
     const { request } = event;
     const isOwn = isOwnDeletion(record);
     if (event.kind === 'deleted') {
@@ -114,14 +115,14 @@ class Fold {
       if (isOwn) return;
       this.#tracks.erasures.record(sampleId, record);
       const removed = known === 'retained' ? 1 : 0;
-      this.#requests.push({ request, kind: 'sample', target: sampleId, at, removed });
+      this.#requests.push({ request, kind: 'sample', target: sampleId, ...logged, removed });
       return;
     }
     const { subjectId, time } = event;
     const removed = this.#eraseSubject(subjectId, time, request.requestId, record);
     if (isOwn) return;
     this.#tracks.erasures.record(subjectKey(subjectId), record);
-    this.#requests.push({ request, kind: 'subject', target: subjectId, at, removed });
+    this.#requests.push({ request, kind: 'subject', target: subjectId, ...logged, removed });
   }
 
   #eraseSubject(

@@ -11,8 +11,10 @@ export type ProjectorOptions = Omit<ApplyOptions, 'compacts'> & {
   /** Projectors with one group share the partitions of a log that can be shared. */
   readonly group: string;
   readonly activate: Activate;
-  /** Told after each batch how many records it had. */
-  readonly onBatch?: (records: number) => void;
+  /** Told of each partition when this process begins to project it. */
+  readonly onAssigned?: (partition: number) => void;
+  /** Told of each batch when it is projected. */
+  readonly onBatch?: (batch: Batch) => void;
 };
 
 /**
@@ -20,7 +22,7 @@ export type ProjectorOptions = Omit<ApplyOptions, 'compacts'> & {
  * prepared while this one is written. Throws what `apply` throws.
  */
 export async function project(options: ProjectorOptions, signal: AbortSignal): Promise<void> {
-  const { database, log, topic, group } = options;
+  const { database, log, topic, group, onAssigned = () => {} } = options;
   const failed = new AbortController();
   const places = new Places(options);
   let applying: Promise<void> = Promise.resolve();
@@ -31,6 +33,7 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
     start: async (partition) => {
       // What is on its way from an earlier assignment moves the offset.
       await applying;
+      onAssigned(partition);
       return places.begin(partition, await storedOffset(database.pool, partition));
     },
     handle: async (batch) => {
@@ -67,10 +70,8 @@ class Places {
     return position;
   }
 
-  async apply(
-    { partition, records, next: end }: Batch,
-    prepared: Promise<Prepared>,
-  ): Promise<void> {
+  async apply(batch: Batch, prepared: Promise<Prepared>): Promise<void> {
+    const { partition, records, next: end } = batch;
     const { model, activate, onBatch = () => {} } = this.#options;
     let rest = records;
     let work = prepared;
@@ -90,7 +91,7 @@ class Places {
       await skip(this.#options, { partition, next }, end);
       this.#next.set(partition, end);
     }
-    onBatch(records.length);
+    onBatch(batch);
   }
 
   /** Returns the next position. */

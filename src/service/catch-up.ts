@@ -1,5 +1,6 @@
 import { readPending } from '../build/plan.js';
 import type { EventLog } from '../log/event-log.js';
+import { readLags } from '../log/lag.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { Alarm, listen } from '../store/listen.js';
@@ -103,15 +104,6 @@ export async function readLag({
   readonly log: EventLog;
   readonly settings: Settings;
 }): Promise<bigint> {
-  const ends = await log.ends(settings.topics.sampleEvents);
-  const { rows } = await database.pool.query<{ partition: number; position: bigint }>(
-    'SELECT partition, position FROM offsets',
-  );
-  const offsets = new Map(rows.map((row) => [row.partition, row.position]));
-  let lag = 0n;
-  for (const [partition, end] of ends) {
-    const behind = end - (offsets.get(partition) ?? 0n);
-    if (behind > 0n) lag += behind;
-  }
-  return lag;
+  const lags = await readLags(database.pool, log, settings.topics.sampleEvents);
+  return lags.reduce((sum, { behind }) => sum + behind, 0n);
 }

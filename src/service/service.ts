@@ -8,6 +8,7 @@ import type { Model } from '../model/model.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { requireModel } from '../store/model.js';
+import type { Observe } from './observe.js';
 
 /** What the roles work with. */
 export type Service = {
@@ -22,6 +23,8 @@ export type Service = {
   readonly onAdapter?: (done: number, total: number) => void;
   /** How many records were projected since the last call. */
   readonly onProjected?: (records: number) => void;
+  /** Told what the roles do: metrics and readiness listen here. */
+  readonly observe?: Observe;
   /** Told each point passed; tests end the process there. */
   readonly reached?: (point: string) => void;
 };

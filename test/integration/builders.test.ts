@@ -305,7 +305,7 @@ describe('whoever builds, if only to help', () => {
     await database.pool.query('DELETE FROM adapter_statistics');
     await keep();
     expect(await found()).toBe(1);
-    await dropProjections(database, new Map([[0, BigInt(COUNT)]]));
+    await dropProjections(database, new Map([[0, BigInt(COUNT)]]), false);
     await keep();
     expect(await found()).toBe(0);
   });
