@@ -32,7 +32,7 @@ export function createApp(deps: Deps): Hono {
   app.onError((error, context) => {
     if (isOurFault(error)) {
       logger.error(
-        { event: 'http_failed', route: routePath(context), err: error },
+        { event: 'request_failed', route: routePath(context), err: error },
         'a request failed',
       );
     }

@@ -57,7 +57,7 @@ export class Streams {
       pull: async (controller) => {
         const next = await frames.next().catch((error: unknown) => {
           logger.warn(
-            { event: 'http_stream_broken', err: error },
+            { event: 'stream_failed', err: error },
             'a stream ends: the database does not answer',
           );
           return { done: true, value: undefined } as const;
