@@ -105,7 +105,7 @@ function primal(
  * Members per unknown from which statistics are kept. With fewer, reading the members again is cheaper
  * than reading, changing and writing sums of unknowns² / 2 integers at every deletion.
  */
-const KEEP_FROM = 2.5;
+const KEEP_FROM = 4;
 
 function concatenate(pages: readonly Rows[]): Rows {
   const [only] = pages;

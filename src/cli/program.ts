@@ -181,6 +181,7 @@ function addRepairCommands(add: Add): void {
     .option(...JSON_FLAG)
     .addHelpText('after', example('rebuild --from-scratch --check'));
   add('replay', 'project the whole log again', () => import('./commands/replay.js'))
+    .option('--from-log', 'from the log alone, as it always does')
     .option(...JSON_FLAG)
     .addHelpText('after', example('replay'));
   add('dead-letters', 'what could not be applied, why', () => import('./commands/dead-letters.js'))

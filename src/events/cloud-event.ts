@@ -60,6 +60,7 @@ export const sampleDeleted = writer('legonet.sample.deleted.v1');
 export const subjectErased = writer('legonet.subject.erased.v1');
 export const versionPublished = writer('legonet.model.version.published.v1');
 export const versionRetired = writer('legonet.model.version.retired.v1');
+export const recordRejected = writer('legonet.record.rejected.v1');
 
 export function subjectKey(subjectId: string): string {
   return `${SUBJECT_PREFIX}${subjectId}`;
@@ -69,6 +70,7 @@ export function subjectKey(subjectId: string): string {
 export function recordKey(event: CloudEvent): string {
   const { data } = event;
   if ('sampleId' in data) return data.sampleId;
+  if ('code' in data) return data.id;
   return 'subjectId' in data ? subjectKey(data.subjectId) : `${data.model}:${data.version}`;
 }
 

@@ -24,7 +24,9 @@ export type EventErrorCode =
   /** A null value under a key that is no id. */
   | 'invalid_key'
   /** Content under a record key that is not its sample's id: compaction could never erase it. */
-  | 'key_mismatch';
+  | 'key_mismatch'
+  /** The header in which Legonet remembers a sample's state is not one that it has written. */
+  | 'invalid_state';
 
 /** The message names fields and what was expected of them, never what they held. */
 export class EventError extends LegonetError {

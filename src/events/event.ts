@@ -1,3 +1,5 @@
+import type { Remembered } from './sample-state.js';
+
 /** A request for deletion, as its requester knows it. */
 export type Request = {
   /** The event's id unless the request names its own. */
@@ -34,6 +36,8 @@ export type ContentEvent = Meta & {
   readonly subjectId?: string;
   readonly encoding?: Encoding;
   readonly input?: Input;
+  /** What else is known of the sample, in a record that Legonet itself has written. */
+  readonly remembered?: Remembered;
 };
 
 /** Asks that a sample, or all samples of a subject up to the event's time, be gone for ever. */

@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
+import { LegonetError } from '../errors.js';
 import {
   EVENT_CONTENT_TYPE,
   encodeEvent,
+  int8Data,
+  sampleCorrected,
   sampleDeleted,
+  sampleIngested,
   subjectErased,
   subjectKey,
 } from './cloud-event.js';
 import type { LogRecord } from './record.js';
+import { type Remembered, stateHeader } from './sample-state.js';
 import { SUBJECT_PREFIX } from './schemas.js';
 import { formatTime } from './time.js';
 
@@ -17,7 +22,7 @@ import { formatTime } from './time.js';
 
 /** Says that a record is one of ours, and of which kind. */
 export const OWN_HEADER = 'legonet_record';
-type OwnKind = 'deletion' | 'roll';
+type OwnKind = 'deletion' | 'state' | 'roll';
 const SOURCE = 'urn:legonet:log';
 
 type OwnRecord = {
@@ -48,6 +53,23 @@ export function erasureRecord(subjectId: string, until: bigint, requestId: strin
   const meta = { id: eventId('erasure', subjectId, time), source: SOURCE, time };
   const event = subjectErased({ subjectId, requestId }, meta);
   return own('deletion', subjectKey(subjectId), encodeEvent(event));
+}
+
+/** Content in force, as its own event wrote it, and with it all that is remembered of the sample. */
+export function stateRecord(
+  sampleId: string,
+  label: string,
+  encoding: Int8Array,
+  state: Remembered,
+): OwnRecord {
+  const { ingest, correction } = state;
+  const version = correction ?? ingest;
+  if (!version) throw new LegonetError('impossible_decision', 'a sample without content', 'stop');
+  const meta = { id: version.eventId, source: version.source, time: formatTime(version.time) };
+  const data = { sampleId, label, encoding: int8Data(encoding) };
+  const event = correction ? sampleCorrected(data, meta) : sampleIngested(data, meta);
+  const { headers, ...record } = own('state', sampleId, encodeEvent(event));
+  return { ...record, headers: { ...headers, ...stateHeader(state) } };
 }
 
 /** The key of roll records: a sample's id does not begin so, and a subject's is longer. */

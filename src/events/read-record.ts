@@ -4,6 +4,7 @@ import { EventError, type EventErrorCode } from './error.js';
 import type { ContentEvent, DeletionEvent, Meta, Request, SampleEvent } from './event.js';
 import { issueError } from './issue.js';
 import { LIMITS, type LogRecord, recordTime } from './record.js';
+import { readState } from './sample-state.js';
 import {
   id,
   SUBJECT_PREFIX,
@@ -73,19 +74,22 @@ function parse<Schema extends z.ZodType>(schema: Schema, { data }: Envelope): z.
 }
 
 function readContent(
-  { key }: LogRecord,
+  record: LogRecord,
   kind: ContentEvent['kind'],
   meta: Meta,
   { sampleId, label, subjectId, encoding, input }: z.output<typeof sampleIngested>,
 ): ContentEvent {
+  const { key } = record;
   // Compaction erases by key: content under another key than its own could never be erased.
   if (key === null) throw new EventError('missing_key', 'key: expected data.sampleId, found none');
   if (key !== sampleId) throw new EventError('key_mismatch', 'key: expected data.sampleId');
+  const remembered = readState(record);
   return {
     ...meta,
     kind,
     sampleId,
     label,
+    ...(remembered && { remembered }),
     ...(subjectId !== undefined && { subjectId }),
     ...(encoding && { encoding }),
     ...(input && { input }),

@@ -17,6 +17,8 @@ export type SampleState =
 
 type Retained = Extract<SampleState, { status: 'retained' }>;
 
+const NOTHING_KNOWN: Retained = { status: 'retained', subjects: new Map() };
+
 export const UNKNOWN_SAMPLE: SampleState = { status: 'unknown' };
 const DELETED_SAMPLE: SampleState = { status: 'deleted' };
 
@@ -27,6 +29,8 @@ type Naming = { readonly version: Version; readonly subjectId?: string };
 /** An event, as one sample sees it. Times are event times, microseconds since 1970. */
 export type Fact =
   | ({ readonly kind: 'content'; readonly role: Role } & Naming)
+  /** Content known from elsewhere named the subject at this time. */
+  | { readonly kind: 'named'; readonly subjectId: string; readonly time: bigint }
   | { readonly kind: 'delete' }
   | { readonly kind: 'erase'; readonly subjectId: string; readonly until: bigint };
 
@@ -51,6 +55,8 @@ export type Decision =
       readonly displaced: Version;
       readonly replaces: boolean;
     } & Naming)
+  /** Only the time at which the subject was first named changes. */
+  | { readonly kind: 'name'; readonly subjectId: string; readonly time: bigint }
   | { readonly kind: 'delete' }
   /** Content that its subject's erasure reached before it arrived: its sample is gone for ever. */
   | { readonly kind: 'discard' }
@@ -73,6 +79,12 @@ export function decide(
       return { kind: 'delete' };
     case 'erase':
       return names(state, fact.subjectId, fact.until) ? { kind: 'delete' } : { kind: 'ignore' };
+    case 'named': {
+      const { subjectId, time } = fact;
+      if ((erasedUntil(subjectId) ?? time - 1n) >= time) return { kind: 'discard' };
+      if (names(state, subjectId, time) || state.status === 'unknown') return { kind: 'ignore' };
+      return { kind: 'name', subjectId, time };
+    }
     case 'content': {
       const { role, version, subjectId } = fact;
       const until = subjectId === undefined ? undefined : erasedUntil(subjectId);
@@ -126,7 +138,7 @@ export function evolve(state: SampleState, decision: Decision): SampleState {
     case 'discard':
       return DELETED_SAMPLE;
     case 'retain':
-      return withContent({ status: 'retained', subjects: new Map() }, decision, decision.role);
+      return withContent(NOTHING_KNOWN, decision, decision.role);
     case 'replace':
     case 'keep':
       return withContent(retained(state, decision), decision, decision.role);
@@ -134,6 +146,8 @@ export function evolve(state: SampleState, decision: Decision): SampleState {
       return withContent(retained(state, decision), decision, undefined);
     case 'displace':
       return withContent(retained(state, decision), decision, 'ingest');
+    case 'name':
+      return withName(retained(state, decision), decision.subjectId, decision.time);
   }
 }
 
@@ -145,9 +159,39 @@ function retained(state: SampleState, { kind }: Decision): Retained {
 function withContent(state: Retained, naming: Naming, role: Role | undefined): Retained {
   const { version, subjectId } = naming;
   const versioned = role === undefined ? state : { ...state, [role]: version };
-  if (subjectId === undefined || names(state, subjectId, version.time)) return versioned;
-  return { ...versioned, subjects: new Map(state.subjects).set(subjectId, version.time) };
+  return subjectId === undefined ? versioned : withName(versioned, subjectId, version.time);
 }
+
+function withName(state: Retained, subjectId: string, time: bigint): Retained {
+  if (names(state, subjectId, time)) return state;
+  return { ...state, subjects: new Map(state.subjects).set(subjectId, time) };
+}
+
+/** The state after facts that come one after the other, where nothing was known and nothing is erased. */
+export function stateOf(facts: readonly Fact[]): SampleState {
+  return facts.reduce(
+    (state: SampleState, fact) =>
+      evolve(
+        state,
+        decide(state, fact, () => undefined),
+      ),
+    UNKNOWN_SAMPLE,
+  );
+}
+
+/** Whether two states can never be told apart by what comes after. */
+export function sameState(a: SampleState, b: SampleState): boolean {
+  if (a.status !== 'retained' || b.status !== 'retained') return a.status === b.status;
+  return (
+    sameVersion(a.ingest, b.ingest) &&
+    sameVersion(a.correction, b.correction) &&
+    a.subjects.size === b.subjects.size &&
+    [...a.subjects].every(([subject, time]) => b.subjects.get(subject) === time)
+  );
+}
+
+const sameVersion = (a: Version | undefined, b: Version | undefined): boolean =>
+  a && b ? compareVersions(a, b) === 0 : a === b;
 
 /** The version that a retained sample's content comes from. */
 export function contentInForce(state: SampleState): Version | undefined {

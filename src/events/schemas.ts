@@ -150,6 +150,17 @@ export const versionRetired = z
   })
   .describe('A model version is out of service and its superseded weights are erased.');
 
+export const recordRejected = z
+  .object({
+    id: z.string().regex(/^\d+$/).describe('Of the dead letter.'),
+    partition: natural,
+    position: z.string().regex(/^\d+$/),
+    code: z.string(),
+    reason: z.string(),
+    stopping: z.boolean().describe('Its partition stands still before it: it asks for a deletion.'),
+  })
+  .describe('A record of the sample events could not be applied; what it held is not told.');
+
 /** Every event type and the schema of its data. */
 export const EVENT_TYPES = {
   'legonet.sample.ingested.v1': sampleIngested,
@@ -158,6 +169,7 @@ export const EVENT_TYPES = {
   'legonet.subject.erased.v1': subjectErased,
   'legonet.model.version.published.v1': versionPublished,
   'legonet.model.version.retired.v1': versionRetired,
+  'legonet.record.rejected.v1': recordRejected,
 } as const;
 
 export type EventType = keyof typeof EVENT_TYPES;

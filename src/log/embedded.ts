@@ -1,6 +1,8 @@
+import pg from 'pg';
 import type { LogRecord } from '../events/record.js';
 import { byteaArray, textArray } from '../store/arrays.js';
-import { type Database, queryPrepared } from '../store/database.js';
+import { copyRows, type RawRow } from '../store/copy.js';
+import type { Database } from '../store/database.js';
 import { keyText } from '../store/key-text.js';
 import { Alarm, listen } from '../store/listen.js';
 import {
@@ -19,7 +21,8 @@ const POLL_MS = 1000;
 
 /** The event log on a Postgres table: one partition to a topic, positions without gaps when written. */
 export class EmbeddedLog implements EventLog {
-  readonly compacts = false;
+  readonly compacts: boolean = false;
+  readonly shares = false;
   readonly #database: Database;
   readonly #closing = new AbortController();
   readonly #appended = new Alarm();
@@ -88,7 +91,9 @@ export class EmbeddedLog implements EventLog {
       // The next batch is read while this one is handled.
       reading = this.read(topic, from, maxRecords, maxBytes);
       reading.catch(() => {});
-      if (records.length > 0) await consumption.handle({ partition: PARTITION, records });
+      if (records.length > 0) {
+        await consumption.handle({ partition: PARTITION, records, next: from });
+      }
     }
     await reading;
   }
@@ -100,23 +105,25 @@ export class EmbeddedLog implements EventLog {
     maxRecords = DEFAULT_MAX_RECORDS,
     maxBytes = DEFAULT_MAX_BYTES,
   ): Promise<LogRecord[]> {
-    const { rows } = await queryPrepared<Row>(
-      this.#database.pool,
-      'log-read',
-      `SELECT position, key, value, headers, time FROM (
-               SELECT *, sum(coalesce(octet_length(value), 0)) OVER ordered AS bytes,
-                         row_number() OVER ordered AS nth
-               FROM (SELECT * FROM log_records WHERE topic = $1 AND position >= $2
-                     ORDER BY position LIMIT $3) AS part
-               WINDOW ordered AS (ORDER BY position)) AS sized
-             WHERE nth = 1 OR bytes <= $4 ORDER BY position`,
-      [topic, from, maxRecords, maxBytes],
-    );
-    return rows.map(({ headers, ...record }) => ({
-      ...record,
-      partition: PARTITION,
-      headers: headers ?? {},
-    }));
+    const client = await this.#database.pool.connect();
+    try {
+      const rows = await copyRows(
+        client,
+        `SELECT position, key, value, headers::text, time FROM (
+           SELECT *, sum(coalesce(octet_length(value), 0)) OVER ordered AS bytes,
+                     row_number() OVER ordered AS nth
+           FROM (SELECT * FROM log_records
+                 WHERE topic = ${pg.escapeLiteral(topic)} AND position >= ${from}
+                 ORDER BY position LIMIT ${maxRecords}) AS part
+           WINDOW ordered AS (ORDER BY position)) AS sized
+         WHERE nth = 1 OR bytes <= ${maxBytes} ORDER BY position`,
+      );
+      client.release();
+      return rows.map(toRecord);
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
   }
 
   async erase(
@@ -157,10 +164,13 @@ export class EmbeddedLog implements EventLog {
 
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-type Row = {
-  position: bigint;
-  key: string | null;
-  value: Uint8Array | null;
-  headers: Record<string, string> | null;
-  time: bigint;
-};
+function toRecord([position, key, value, headers, time]: RawRow): LogRecord {
+  return {
+    partition: PARTITION,
+    position: position?.readBigInt64BE() ?? 0n,
+    key: key?.toString('utf8') ?? null,
+    value: value ?? null,
+    headers: headers ? JSON.parse(headers.toString('utf8')) : {},
+    time: time?.readBigInt64BE() ?? 0n,
+  };
+}

@@ -1,16 +1,22 @@
 import type { LogRecord } from '../events/record.js';
+import type { Finding } from './finding.js';
 
 /** A record to append. A null value is a deletion of the key; `time` defaults to the log's clock. */
 export type NewRecord = {
   readonly key: string | null;
   readonly value: Uint8Array | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Where it must go; without it, the key decides. */
+  readonly partition?: number;
 };
 
 /** Consecutive records of one partition; positions may have gaps where records were erased. */
 export type Batch = {
   readonly partition: number;
+  /** None, where all that was there is erased. */
   readonly records: readonly LogRecord[];
+  /** Where to go on: nothing is left between the last record and this position. */
+  readonly next: bigint;
 };
 
 export type Consumption = {
@@ -53,6 +59,10 @@ export type ErasureProgress = Pick<Erasure, 'key' | 'partition'> & {
 export interface EventLog {
   /** Whether it keeps only the last record of each key, sooner or later. */
   readonly compacts: boolean;
+  /** Whether consumers with one group share its partitions; else one consumer at a time must do. */
+  readonly shares: boolean;
+  /** Makes what the log needs, or checks it; throws what an operator has to mend. */
+  prepare?(): Promise<void>;
   /** Resolves when the records are durable. Records of one call with one key keep their order. */
   append(topic: string, records: readonly NewRecord[]): Promise<void>;
   /** The position after the last record, by partition. */
@@ -69,8 +79,10 @@ export interface EventLog {
     erasures: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
   ): Promise<readonly ErasureProgress[]>;
+  /** What an operator should know of it, where it has more to it than the database. */
+  examine?(): Promise<readonly Finding[]>;
   close(): Promise<void>;
 }
 
-export const DEFAULT_MAX_RECORDS = 2000;
+export const DEFAULT_MAX_RECORDS = 4000;
 export const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;

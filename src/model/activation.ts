@@ -35,19 +35,35 @@ export function activate(
   const out = new Int32Array(count * activated);
   const distance = new Float64Array(activated);
   for (let s = 0; s < count; s++) {
-    let found = 0;
-    for (let j = 0; j < adapters; j++) {
-      const d = (squares[j] ?? 0) - 2 * (products[s * adapters + j] ?? 0);
-      if (found === activated && d >= (distance[found - 1] ?? 0)) continue;
-      // Insertion from the far end; strict comparison keeps the lower id first among equals.
-      let at = found < activated ? found++ : found - 1;
-      for (; at > 0 && d < (distance[at - 1] ?? 0); at--) {
-        distance[at] = distance[at - 1] ?? 0;
-        out[s * activated + at] = out[s * activated + at - 1] ?? 0;
-      }
-      distance[at] = d;
-      out[s * activated + at] = j;
+    const nearest = out.subarray(s * activated, (s + 1) * activated);
+    // The first ones fill the list; `farthest` then turns nearly all of the others away.
+    let farthest = Number.POSITIVE_INFINITY;
+    for (let j = 0, at = s * adapters; j < adapters; j++, at++) {
+      const d = (squares[j] as number) - 2 * (products[at] as number);
+      if (d >= farthest) continue;
+      insert(distance, nearest, Math.min(j, activated), d, j);
+      if (j >= activated - 1) farthest = distance[activated - 1] as number;
     }
   }
   return out;
+}
+
+/**
+ * Inserts into the `found` nearest so far, in order; the last goes when the list is full. Strict
+ * comparison keeps the lower id first among equals.
+ */
+function insert(
+  distance: Float64Array,
+  nearest: Int32Array,
+  found: number,
+  d: number,
+  adapter: number,
+): void {
+  let at = Math.min(found, distance.length - 1);
+  for (; at > 0 && d < (distance[at - 1] as number); at--) {
+    distance[at] = distance[at - 1] as number;
+    nearest[at] = nearest[at - 1] as number;
+  }
+  distance[at] = d;
+  nearest[at] = adapter;
 }

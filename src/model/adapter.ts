@@ -85,10 +85,11 @@ function canonicalRows(rows: Rows, dimension: number) {
     rows.encodings.byteOffset,
     rows.encodings.byteLength,
   );
-  const row = (i: number): Buffer => bytes.subarray(i * dimension, (i + 1) * dimension);
   const label = (i: number): number => rows.labels[i] ?? 0;
   const order = Array.from({ length: rows.labels.length }, (_, i) => i);
-  order.sort((i, j) => Buffer.compare(row(i), row(j)) || label(i) - label(j));
+  const compare = (i: number, j: number): number =>
+    bytes.compare(bytes, j * dimension, (j + 1) * dimension, i * dimension, (i + 1) * dimension);
+  order.sort((i, j) => compare(i, j) || label(i) - label(j));
   const encodings = new Int8Array(rows.encodings.length);
   order.forEach((from, to) => {
     encodings.set(

@@ -3,6 +3,7 @@ import type { LogRecord } from '../events/record.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type Database, type Queryable, sqlState, transaction } from '../store/database.js';
+import { PROJECTION } from '../store/lock.js';
 import { fold, type Item } from './fold.js';
 import { letterOf } from './letters.js';
 import { load } from './load.js';
@@ -13,6 +14,8 @@ export type ApplyOptions = {
   readonly database: Database;
   readonly model: Model;
   readonly kernel: Kernel;
+  /** Whether the log keeps the last record of a key alone. */
+  readonly compacts: boolean;
   /** Told each point passed; tests end the process there. */
   readonly reached?: (point: string) => void;
 };
@@ -38,6 +41,18 @@ export async function apply(
   return position;
 }
 
+/** Goes past positions at which nothing is left. Throws as `apply` does. */
+export async function skip(
+  { database }: Pick<ApplyOptions, 'database'>,
+  place: Place,
+  to: bigint,
+): Promise<void> {
+  await transaction(database.pool, async (client) => {
+    await advance(client, place, to);
+    await client.query(`SELECT pg_notify('legonet_projected', '')`);
+  });
+}
+
 async function applyItems(
   options: ApplyOptions,
   place: Place,
@@ -46,7 +61,7 @@ async function applyItems(
   const last = items.at(-1);
   if (!last) return place.next;
   try {
-    await applyAtOnce(options, place, items, last.record);
+    await applyRacing(options, place, items, last.record);
     return last.record.position + 1n;
   } catch (error) {
     if (!isDataError(error)) throw error;
@@ -58,28 +73,64 @@ async function applyItems(
   }
 }
 
-async function applyAtOnce(
-  { database, model, kernel, reached = () => {} }: ApplyOptions,
+/**
+ * Partitions are projected side by side as long as they only bring content; whoever takes samples away
+ * does so alone, since it must see all that names them. Content of one sample in two partitions meets at
+ * its row: the second comer tries again.
+ */
+async function applyRacing(
+  options: ApplyOptions,
   place: Place,
   items: readonly Item[],
   last: LogRecord,
 ): Promise<void> {
+  let alone = items.some(({ kind }) => kind === 'deletion');
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (await applyAtOnce(options, place, items, last, alone)) return;
+      alone = true;
+    } catch (error) {
+      if (!isRace(error) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+const ATTEMPTS = 20;
+
+/** Returns false, and changes nothing, if samples would have to go and this transaction is not alone. */
+async function applyAtOnce(
+  { database, model, kernel, compacts, reached = () => {} }: ApplyOptions,
+  place: Place,
+  items: readonly Item[],
+  last: LogRecord,
+  alone: boolean,
+): Promise<boolean> {
   reached('project.before-transaction');
-  await transaction(database.pool, async (client) => {
-    await client.query(BY_INDEX);
+  const done = await transaction(database.pool, async (client) => {
+    await client.query(`${BY_INDEX}; ${alone ? ALONE : SIDE_BY_SIDE}`);
     await advance(client, place, last.position + 1n);
     const known = await load(client, namedBy(items));
-    const changes = fold(known, items, model.configuration.classes);
+    const changes = fold(known, items, { classes: model.configuration.classes, compacts });
+    if (!alone && changes.tombstones.size > 0) throw NOT_ALONE;
     reached('project.folded');
     await write(client, { kernel, shape: model.shape }, changes, last);
     await client.query(`SELECT pg_notify('legonet_projected', '')`);
     reached('project.before-commit');
+    return true;
+  }).catch((error) => {
+    if (error === NOT_ALONE) return false;
+    throw error;
   });
-  reached('project.after-commit');
+  if (done) reached('project.after-commit');
+  return done;
 }
+
+const NOT_ALONE = Symbol('not alone');
 
 /** Tables that grow from nothing look small to the planner for too long: it would read them whole. */
 const BY_INDEX = 'SET LOCAL enable_seqscan = off';
+const SIDE_BY_SIDE = `SELECT pg_advisory_xact_lock_shared(${PROJECTION.join(', ')})`;
+const ALONE = `SELECT pg_advisory_xact_lock(${PROJECTION.join(', ')})`;
 
 /** Moves the stored offset on, holding its row: a consumer that has lost the partition is found out. */
 async function advance(client: Queryable, { partition, next }: Place, to: bigint): Promise<void> {
@@ -145,5 +196,9 @@ async function stopAt(
   );
 }
 
+/** Two transactions have met at one sample: one row too many, a deadlock, a row that has gone. */
+const isRace = (error: unknown): boolean => /^(23505|40001|40P01)$/.test(sqlState(error) ?? '');
+
 /** Data exceptions and violated constraints: the record's fault, not the server's. */
-const isDataError = (error: unknown): boolean => /^2[23]/.test(sqlState(error) ?? '');
+const isDataError = (error: unknown): boolean =>
+  /^2[23]/.test(sqlState(error) ?? '') && !isRace(error);

@@ -19,8 +19,8 @@ export type StoredSample = {
   readonly encoding: Int8Array;
   /** Its memberships, nearest first. */
   readonly adapters: readonly number[];
-  /** Where the log holds records of it: the first of each partition. */
-  readonly payloads: ReadonlyMap<number, bigint>;
+  /** Where the log holds records of it, the first of each partition; null: of its first content only. */
+  readonly payloads: ReadonlyMap<number, bigint> | null;
 };
 
 export type Tombstone = {
@@ -71,7 +71,11 @@ export type Changes = {
   readonly withdrawn: readonly Pick<Letter, 'key' | 'digest'>[];
   readonly letters: readonly Letter[];
   readonly erasures: readonly ErasureChange[];
+  /** Samples to be written again, whose last record does not say all that is known of them. */
+  readonly restatements: readonly Restatement[];
 };
+
+export type Restatement = Position & { readonly sampleId: string };
 
 /** Records of a key in a partition, from the first to the last known, that the log must forget. */
 export type ErasureChange = {

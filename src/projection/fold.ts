@@ -1,33 +1,41 @@
 import { subjectKey } from '../events/cloud-event.js';
+import type { ContentEvent } from '../events/event.js';
 import { isOwnDeletion } from '../events/own-records.js';
 import type { LogRecord } from '../events/record.js';
 import type { Fact } from '../events/retention.js';
 import { decide, evolve } from '../events/retention.js';
 import type { Changes, Known, RequestRow, SubjectErasure } from './changes.js';
-import type { Interpreted } from './interpret.js';
+import type { Content, Interpreted } from './interpret.js';
 import { Letters } from './letters.js';
+import { factsOf, Restatements } from './restatements.js';
 import { Tracks } from './tracks.js';
 
 type Of<Kind extends Interpreted['kind']> = Extract<Interpreted, { kind: Kind }>;
-type ContentItem = Of<'content'> & {
-  /** The nearest adapters. */
-  readonly adapters: readonly number[];
-};
+/** Content and its nearest adapters. */
+type Placed = Content & { readonly adapters: readonly number[] };
+type ContentItem = Of<'content'> & Pick<Placed, 'adapters'>;
 
 /** A record that can be applied, with the memberships of its content. */
 export type Item = ContentItem | Of<'deletion'> | Of<'rejected'> | Of<'roll'>;
+
+export type FoldOptions = {
+  readonly classes: readonly string[];
+  /** Whether the log keeps the last record of a key alone. */
+  readonly compacts: boolean;
+};
 
 /**
  * What a batch of records changes, given what is known of the samples that it names. Pure: the rule is
  * the decider's (`events/retention`); this gives its decisions their places and their content.
  */
-export function fold(known: Known, items: readonly Item[], classes: readonly string[]): Changes {
-  const batch = new Fold(known, classes);
+export function fold(known: Known, items: readonly Item[], options: FoldOptions): Changes {
+  const batch = new Fold(known, options);
   for (const item of items) {
-    if (item.kind === 'content') batch.content(item);
+    let facts: readonly Fact[] = [];
+    if (item.kind === 'content') facts = batch.content(item);
     else if (item.kind === 'deletion') batch.deletion(item);
     else if (item.kind === 'rejected') batch.letters.reject(item);
-    batch.keep(item.record);
+    batch.keep(item.record, facts);
   }
   return batch.changes();
 }
@@ -39,44 +47,59 @@ class Fold {
   readonly #grown = new Map<string, SubjectErasure>();
   readonly #requests: RequestRow[] = [];
 
-  constructor(known: Known, classes: readonly string[]) {
+  readonly #restatements: Restatements | null;
+
+  constructor(known: Known, { classes, compacts }: FoldOptions) {
     this.letters = new Letters(classes);
     this.#known = known;
+    this.#restatements = compacts ? new Restatements() : null;
     this.#tracks = new Tracks(known);
   }
 
-  content({ event, content, adapters, record }: ContentItem): void {
-    const { sampleId, eventId, source, time, subjectId } = event;
+  /** Returns what the record has said. */
+  content({ event, content, adapters, record }: ContentItem): readonly Fact[] {
+    const facts = factsOf(event, content.digest);
+    const { label, encoding, digest } = content;
+    const placed = { label, encoding, digest, adapters };
+    for (const fact of facts) this.#apply(event, fact, record, fact === facts[0] ? placed : null);
+    return facts;
+  }
+
+  /** Applies one fact of a record; its content is the record's own, or null if it is only remembered. */
+  #apply(event: ContentEvent, fact: Fact, record: LogRecord, content: Placed | null): void {
+    const { sampleId, eventId, subjectId = '' } = event;
     const track = this.#tracks.get(sampleId);
-    const version = { time, eventId, source, digest: content.digest };
-    const role = event.kind === 'ingested' ? 'ingest' : 'correction';
-    const fact: Fact = { kind: 'content', role, version, ...(subjectId && { subjectId }) };
     const decision = decide(track.state, fact, (subject) => this.#erasure(subject)?.until);
     const state = evolve(track.state, decision);
     if (decision.kind === 'discard') {
-      const requestId = this.#erasure(subjectId ?? '')?.requestId ?? eventId;
+      const subject = fact.kind === 'named' ? fact.subjectId : subjectId;
+      const requestId = this.#erasure(subject)?.requestId ?? eventId;
       this.#tracks.remove(sampleId, requestId, record);
     } else if (state.status === 'retained') {
-      if (decision.kind === 'conflict') this.letters.conflict(record, content.digest);
+      if (decision.kind === 'conflict') this.letters.conflict(record, decision.version.digest);
       if (decision.kind === 'displace') {
-        this.letters.withdraw(sampleId, content.digest);
+        this.letters.withdraw(sampleId, decision.version.digest);
         this.letters.displaced(sampleId, track, decision);
       }
       const takesForce =
         decision.kind === 'retain' ||
         decision.kind === 'replace' ||
         (decision.kind === 'displace' && decision.replaces);
-      this.#tracks.update(sampleId, state, record, takesForce ? { ...content, adapters } : null);
+      this.#tracks.update(sampleId, state, record, takesForce ? content : null);
     }
   }
 
-  /** What the log may go on holding of a record: nothing, under the key of a deleted sample. */
-  keep(record: LogRecord): void {
+  /**
+   * What the log may go on holding of a record: nothing, under the key of a deleted sample. And where it
+   * keeps the last record alone, whether that one says enough.
+   */
+  keep(record: LogRecord, facts: readonly Fact[]): void {
     const { key } = record;
     if (key === null || isOwnDeletion(record)) return;
     // Whatever the record is, it may hold content of the sample whose key it has.
     if (this.#tracks.isDeleted(key)) this.#tracks.erasures.record(key, record);
     else this.#tracks.sawPayload(key, record);
+    this.#restatements?.saw(key, record, facts, this.#tracks.get(key).state);
   }
 
   deletion({ event, record }: Of<'deletion'>): void {
@@ -131,6 +154,7 @@ class Fold {
       ...this.#tracks.changes(),
       subjectErasures: this.#grown,
       requests: this.#requests,
+      restatements: this.#restatements?.changes(isDeleted) ?? [],
       ...this.letters.changes(isDeleted),
     };
   }

@@ -44,15 +44,20 @@ export async function load(client: Queryable, named: Named): Promise<Known> {
   }
   const list = textArray([...ids]);
   return {
-    samples: await loadSamples(client, list),
+    samples: await loadSamples(client, list, 'FOR UPDATE'),
     tombstones: await loadTombstones(client, list),
     subjectErasures: await loadErasures(client, [...named.subjects, ...named.erased]),
   };
 }
 
-async function loadSamples(client: Queryable, ids: Buffer): Promise<Map<string, StoredSample>> {
+/** Retained samples among the ids; with `lock`, their rows are locked until the transaction ends. */
+export async function loadSamples(
+  client: Queryable,
+  ids: Buffer,
+  lock: '' | 'FOR UPDATE' = '',
+): Promise<Map<string, StoredSample>> {
   const { rows } = await client.query<SampleRow>(
-    'SELECT * FROM samples WHERE sample_id = ANY($1::text[])',
+    `SELECT * FROM samples WHERE sample_id = ANY($1::text[]) ORDER BY sample_id ${lock}`,
     [ids],
   );
   if (rows.length === 0) return new Map();
@@ -81,7 +86,7 @@ function storedSample(row: SampleRow, subjects: ReadonlyMap<string, bigint>): St
     adapters: row.adapters,
     payloads: row.payloads
       ? new Map(Object.entries(row.payloads).map(([p, first]) => [Number(p), BigInt(first)]))
-      : new Map([[row.first_partition, row.first_position]]),
+      : null,
   };
 }
 

@@ -1,10 +1,15 @@
+import { LegonetError } from '../errors.js';
+import type { LogRecord } from '../events/record.js';
 import type { Batch, EventLog } from '../log/event-log.js';
-import { type ApplyOptions, apply } from './apply.js';
-import { type Activate, prepare } from './prepare.js';
+import type { Queryable } from '../store/database.js';
+import { type ApplyOptions, apply, skip } from './apply.js';
+import { type Activate, type Prepared, prepare } from './prepare.js';
 
-export type ProjectorOptions = ApplyOptions & {
+export type ProjectorOptions = Omit<ApplyOptions, 'compacts'> & {
   readonly log: EventLog;
   readonly topic: string;
+  /** Projectors with one group share the partitions of a log that can be shared. */
+  readonly group: string;
   readonly activate: Activate;
   /** Told after each batch how many records it had. */
   readonly onBatch?: (records: number) => void;
@@ -15,46 +20,92 @@ export type ProjectorOptions = ApplyOptions & {
  * prepared while this one is written. Throws what `apply` throws.
  */
 export async function project(options: ProjectorOptions, signal: AbortSignal): Promise<void> {
-  const { database, log, topic, onBatch = () => {} } = options;
+  const { database, log, topic, group } = options;
   const failed = new AbortController();
-  const next = new Map<number, bigint>();
+  const places = new Places(options);
   let applying: Promise<void> = Promise.resolve();
 
-  const applyBatch = async (
-    { partition, records }: Batch,
-    prepared: ReturnType<typeof prepare>,
-  ) => {
-    let [rest, work] = [records, prepared];
-    while (rest.length > 0) {
-      const place = { partition, next: next.get(partition) ?? 0n };
-      const position = await apply(options, place, await work);
-      next.set(partition, position);
-      // Records are left when an operator has let it go past a deletion among them.
-      rest = rest.filter((record) => record.position >= position);
-      work = prepare(options.model, options.activate, rest);
-    }
-    onBatch(records.length);
-  };
-
   await log.consume(topic, {
+    group,
     signal: AbortSignal.any([signal, failed.signal]),
     start: async (partition) => {
-      const { rows } = await database.pool.query<{ position: bigint }>(
-        'SELECT position FROM offsets WHERE partition = $1',
-        [partition],
-      );
-      const position = rows[0]?.position ?? 0n;
-      next.set(partition, position);
-      return position;
+      // What is on its way from an earlier assignment moves the offset.
+      await applying;
+      return places.begin(partition, await storedOffset(database.pool, partition));
     },
     handle: async (batch) => {
       const prepared = prepare(options.model, options.activate, batch.records);
       prepared.catch(() => {});
       await applying;
-      applying = applyBatch(batch, prepared);
+      applying = places.apply(batch, prepared);
       applying.catch(() => failed.abort());
       await prepared;
     },
   });
   await applying;
 }
+
+async function storedOffset(client: Queryable, partition: number): Promise<bigint> {
+  const { rows } = await client.query<{ position: bigint }>(
+    'SELECT position FROM offsets WHERE partition = $1',
+    [partition],
+  );
+  return rows[0]?.position ?? 0n;
+}
+
+/** Where each partition's projection stands, as this process knows. */
+class Places {
+  readonly #options: ProjectorOptions;
+  readonly #next = new Map<number, bigint>();
+
+  constructor(options: ProjectorOptions) {
+    this.#options = options;
+  }
+
+  begin(partition: number, position: bigint): bigint {
+    this.#next.set(partition, position);
+    return position;
+  }
+
+  async apply(
+    { partition, records, next: end }: Batch,
+    prepared: Promise<Prepared>,
+  ): Promise<void> {
+    const { model, activate, onBatch = () => {} } = this.#options;
+    let rest = records;
+    let work = prepared;
+    const goOnFrom = (position: bigint) => {
+      this.#next.set(partition, position);
+      rest = rest.filter((record) => record.position >= position);
+    };
+    while (rest.length > 0) {
+      const next = this.#next.get(partition) ?? 0n;
+      if (first(rest) < next) goOnFrom(next);
+      else goOnFrom(await this.#step(partition, next, await work));
+      // Records are left when others had come further, or an operator has let it go past a deletion.
+      if (rest.length > 0) work = prepare(model, activate, rest);
+    }
+    const next = this.#next.get(partition) ?? 0n;
+    if (next < end) {
+      await skip(this.#options, { partition, next }, end);
+      this.#next.set(partition, end);
+    }
+    onBatch(records.length);
+  }
+
+  /** Returns the next position. */
+  async #step(partition: number, next: bigint, prepared: Prepared): Promise<bigint> {
+    const options = { ...this.#options, compacts: this.#options.log.compacts };
+    try {
+      return await apply(options, { partition, next }, prepared);
+    } catch (error) {
+      if (!(error instanceof LegonetError) || error.code !== 'offset_moved') throw error;
+      const position = await storedOffset(options.database.pool, partition);
+      // Before a rebalance another process had the partition, and may have finished what it had begun.
+      if (position > next) return position;
+      throw error;
+    }
+  }
+}
+
+const first = (records: readonly LogRecord[]): bigint => records[0]?.position ?? 0n;

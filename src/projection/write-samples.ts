@@ -1,64 +1,44 @@
 import type { ClientBase } from 'pg';
-import { byteaArray, int2Array, int4Array, int8Array, textArray } from '../store/arrays.js';
+import type { Version } from '../events/version.js';
 import { copyInto } from '../store/copy.js';
-import type { Queryable } from '../store/database.js';
+import { CopyRows } from '../store/copy-rows.js';
 import type { Position, SampleChange, StoredSample } from './changes.js';
 
 /** Inserts the row of every sample that is there after the batch. */
 export async function insertSamples(
-  client: Queryable,
+  client: ClientBase,
   changes: readonly SampleChange[],
 ): Promise<void> {
-  const rows = changes.flatMap(({ sampleId, after }) => (after ? [{ sampleId, ...after }] : []));
-  if (rows.length === 0) return;
-  const ingests = rows.map(({ state }) => state.ingest ?? null);
-  const corrections = rows.map(({ state }) => state.correction ?? null);
-  const digest = (version: { digest: string } | null) =>
-    version && Buffer.from(version.digest, 'hex');
-  await client.query(
-    `INSERT INTO samples (sample_id, partition, position, first_partition, first_position, label,
-       encoding, adapters, ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-       ingest_position, correction_time, correction_id, correction_source, correction_digest,
-       payloads)
-     SELECT sample_id, partition, position, first_partition, first_position, label, encoding,
-       adapters::int[], ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-       ingest_position, correction_time, correction_id, correction_source, correction_digest,
-       payloads::jsonb
-     FROM unnest($1::text[], $2::int[], $3::int8[], $4::int[], $5::int8[], $6::int2[], $7::bytea[],
-       $8::text[], $9::int8[], $10::text[], $11::text[], $12::bytea[], $13::int[], $14::int8[],
-       $15::int8[], $16::text[], $17::text[], $18::bytea[],
-       $19::text[])
-     AS r(sample_id, partition, position, first_partition, first_position, label, encoding,
-       adapters, ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-       ingest_position, correction_time, correction_id, correction_source, correction_digest,
-       payloads)`,
-    [
-      textArray(rows.map(({ sampleId }) => sampleId)),
-      int4Array(rows.map(({ at }) => at.partition)),
-      int8Array(rows.map(({ at }) => at.position)),
-      int4Array(rows.map(({ first }) => first.partition)),
-      int8Array(rows.map(({ first }) => first.position)),
-      int2Array(rows.map(({ label }) => label)),
-      byteaArray(rows.map(({ encoding }) => encoding)),
-      textArray(rows.map(({ adapters }) => `{${adapters.join(',')}}`)),
-      int8Array(ingests.map((ingest) => ingest?.time ?? null)),
-      textArray(ingests.map((ingest) => ingest?.eventId ?? null)),
-      textArray(ingests.map((ingest) => ingest?.source ?? null)),
-      byteaArray(ingests.map(digest)),
-      int4Array(rows.map(({ ingestAt }) => ingestAt?.partition ?? null)),
-      int8Array(rows.map(({ ingestAt }) => ingestAt?.position ?? null)),
-      int8Array(corrections.map((correction) => correction?.time ?? null)),
-      textArray(corrections.map((correction) => correction?.eventId ?? null)),
-      textArray(corrections.map((correction) => correction?.source ?? null)),
-      byteaArray(corrections.map(digest)),
-      textArray(rows.map(payloadsJson)),
-    ],
-  );
+  const rows = new CopyRows();
+  for (const { sampleId, after } of changes) if (after) writeSample(rows, sampleId, after);
+  if (rows.bytes().length > 0) await copyInto(client, `samples (${SAMPLE_COLUMNS})`, rows.bytes());
 }
 
-/** Null for what nearly every sample has: the partition of its first content. */
-function payloadsJson({ first, payloads }: StoredSample): string | null {
-  if (payloads.size === 1 && payloads.get(first.partition) === first.position) return null;
+const SAMPLE_COLUMNS = `sample_id, partition, position, first_partition, first_position, label,
+  encoding, adapters, ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
+  ingest_position, correction_time, correction_id, correction_source, correction_digest, payloads`;
+
+/** The fields in the order of the columns. */
+function writeSample(rows: CopyRows, sampleId: string, sample: StoredSample): void {
+  const { at, first, label, encoding, adapters, ingestAt, state } = sample;
+  rows.row(19).text(sampleId).int4(at.partition).int8(at.position);
+  rows.int4(first.partition).int8(first.position).int2(label).bytea(encoding).int4Array(adapters);
+  writeVersion(rows, state.ingest);
+  rows.int4(ingestAt?.partition ?? null).int8(ingestAt?.position ?? null);
+  writeVersion(rows, state.correction);
+  rows.jsonb(payloadsJson(sample.payloads));
+}
+
+function writeVersion(rows: CopyRows, version: Version | undefined): void {
+  rows
+    .int8(version?.time ?? null)
+    .text(version?.eventId ?? null)
+    .text(version?.source ?? null);
+  rows.bytea(version ? Buffer.from(version.digest, 'hex') : null);
+}
+
+function payloadsJson(payloads: StoredSample['payloads']): string | null {
+  if (!payloads) return null;
   return JSON.stringify(Object.fromEntries([...payloads].map(([p, at]) => [p, String(at)])));
 }
 

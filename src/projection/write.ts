@@ -36,6 +36,7 @@ export async function write(
   await countRetained(client, samples, last);
   await writeSubjects(client, samples);
   await writeGone(client, changes);
+  await writeRestatements(client, changes);
   await writeLetters(client, changes);
 }
 
@@ -147,6 +148,21 @@ async function writeSubjects(client: Queryable, samples: readonly SampleChange[]
   );
 }
 
+/** Samples that are to be written into the log again. */
+async function writeRestatements(client: Queryable, { restatements }: Changes): Promise<void> {
+  if (restatements.length === 0) return;
+  await client.query(
+    `INSERT INTO restatements (sample_id, partition, position)
+     SELECT * FROM unnest($1::text[], $2::int[], $3::int8[])
+     ON CONFLICT (sample_id, partition) DO UPDATE SET position = excluded.position`,
+    [
+      textArray(restatements.map(({ sampleId }) => sampleId)),
+      int4Array(restatements.map(({ partition }) => partition)),
+      int8Array(restatements.map(({ position }) => position)),
+    ],
+  );
+}
+
 async function writeLetters(client: Queryable, { withdrawn, letters }: Changes): Promise<void> {
   if (withdrawn.length > 0) {
     await client.query(
@@ -171,7 +187,7 @@ export async function writeLetter(
                                digest, stopping)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      ON CONFLICT ${digest === null ? '(partition, position) WHERE digest IS NULL' : '(key, digest) WHERE digest IS NOT NULL'}
-     DO UPDATE SET redriven_at = NULL`,
+     DO UPDATE SET redriven_at = NULL, announced_at = NULL, revision = dead_letters.revision + 1`,
     [
       at.partition,
       at.position,

@@ -32,6 +32,7 @@ const DECLARED = 10_000;
  * done at the next call; where the log needs its time, call it again and again.
  */
 export async function eraseFromLog(options: EraseOptions): Promise<void> {
+  // As long as whole pages move: a log may wait until its consumer has read more.
   while ((await step(options, 'declared_position IS NULL', 'since', UNDECLARED)) === UNDECLARED);
   await step(options, 'declared_position IS NOT NULL', 'declared_at', DECLARED);
 }

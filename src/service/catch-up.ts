@@ -24,7 +24,7 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
       const { rowCount } = await service.database.pool.query(
         'SELECT FROM outbox WHERE published_at IS NULL LIMIT 1',
       );
-      return rowCount === 0 && (await nothingToErase(service));
+      return rowCount === 0 && (await isTidy(service));
     },
   } satisfies Record<Role, () => Promise<boolean>>;
   const order = ['project', 'build', 'publish'] as const;
@@ -39,12 +39,14 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
   }
 }
 
-/** Whether the log has every deletion, and has forgotten what it forgets at once. */
-async function nothingToErase({ database, log }: Service): Promise<boolean> {
-  const { rowCount } = await database.pool.query(
-    `SELECT FROM erasures ${log.compacts ? 'WHERE declared_position IS NULL' : ''} LIMIT 1`,
+/** Whether the log has everything that it needs, and has forgotten what it forgets at once. */
+async function isTidy({ database, log }: Service): Promise<boolean> {
+  const { rows } = await database.pool.query<{ busy: boolean }>(
+    `SELECT EXISTS (SELECT FROM erasures ${log.compacts ? 'WHERE declared_position IS NULL' : ''})
+         OR EXISTS (SELECT FROM restatements)
+         OR EXISTS (SELECT FROM dead_letters WHERE announced_at IS NULL) AS busy`,
   );
-  return rowCount === 0;
+  return rows[0]?.busy === false;
 }
 
 /** Runs one role until its goal is reached. */

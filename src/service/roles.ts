@@ -1,13 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildVersion } from '../build/builder.js';
+import { leadOrHelp } from '../build/help.js';
 import { readPending } from '../build/plan.js';
+import { endOldBuilds } from '../build/tasks.js';
 import { LegonetError } from '../errors.js';
 import { project } from '../projection/projector.js';
+import { announceDeadLetters } from '../publish/dead-letters.js';
 import { eraseFromLog } from '../publish/erase.js';
 import { publishPending } from '../publish/publisher.js';
+import { restate } from '../publish/restate.js';
 import { isRetryable } from '../store/database.js';
 import { Alarm, type Channel, listen } from '../store/listen.js';
-import { lead, type Role } from '../store/lock.js';
+import { type Leadership, lead, type Role } from '../store/lock.js';
+import { erasureAlarm } from './erasure-alarm.js';
 import type { Service } from './service.js';
 
 export type { Role } from '../store/lock.js';
@@ -20,10 +25,13 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 /** A notification may be lost with its connection; the tables are looked at anyway after this long. */
 const POLL_MS = 1000;
+/** The consumer group of all projectors. */
+const PROJECTORS = 'project';
 
 /**
- * Does a role's work until the signal aborts, one process at a time, others standing by. A failure is
- * reported and the work taken up again: from what is stored, so nothing is lost or done twice.
+ * Does a role's work until the signal aborts, one process at a time, others standing by (those that
+ * build help meanwhile). A failure is reported and the work taken up again: from what is stored, so
+ * nothing is lost or done twice.
  */
 export async function runRole(
   service: Service,
@@ -34,7 +42,11 @@ export async function runRole(
   let wait = FIRST_RETRY_MS;
   while (!signal.aborted) {
     try {
-      const leadership = await lead(service.database.url, role, signal);
+      // Where the log shares its partitions, projectors work side by side.
+      const together = role === 'project' && service.log.shares;
+      const leadership = await (role === 'build'
+        ? leadBuild(service, signal)
+        : lead(service.database.url, role, signal, together));
       if (!leadership) return;
       const started = performance.now();
       try {
@@ -58,29 +70,51 @@ const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void
       {
         ...service,
         topic: service.settings.topics.sampleEvents,
+        group: PROJECTORS,
         activate: service.compute.activate,
         ...(service.onProjected && { onBatch: service.onProjected }),
       },
       signal,
     ),
-  build: (service, signal) =>
-    whenever(service, 'legonet_projected', signal, () => buildWhenDue(service, signal)),
-  publish: (service, signal) =>
-    together(signal, [
-      (either) =>
-        whenever(service, 'legonet_outbox', either, async () => {
-          const topic = service.settings.topics.modelVersions;
-          const versions = await publishPending({ ...service, topic });
-          for (const version of versions) service.logger.info({ version }, 'version published');
-          return POLL_MS;
-        }),
-      (either) =>
-        whenever(service, 'legonet_projected', either, async () => {
-          await eraseFromLog({ ...service, topic: service.settings.topics.sampleEvents });
-          return POLL_MS;
-        }),
-    ]),
+  build: (service, signal) => {
+    let cleared = false;
+    return whenever(service, 'legonet_projected', signal, async () => {
+      const wait = await buildWhenDue(service, signal);
+      // Afterwards: a deletion does not wait for what a leader that died has left.
+      if (!cleared) await endOldBuilds(service.database);
+      cleared = true;
+      return wait;
+    });
+  },
+  publish: (service, signal) => {
+    const alarm = erasureAlarm(service, () => performance.now());
+    return together(signal, [
+      (either) => whenever(service, 'legonet_outbox', either, () => publishVersions(service)),
+      // After the version: what is in the model is more urgent than what is in the log.
+      (either) => whenever(service, 'legonet_published', either, () => tidyLog(service, alarm)),
+    ]);
+  },
 };
+
+async function publishVersions(service: Service): Promise<number> {
+  const versions = await publishPending({
+    ...service,
+    topic: service.settings.topics.modelVersions,
+  });
+  for (const version of versions)
+    service.logger.info({ event: 'version_published', version }, 'version published');
+  return POLL_MS;
+}
+
+async function tidyLog(service: Service, alarm: () => Promise<void>): Promise<number> {
+  // Before anything that may fail: it is a broker that does not answer, perhaps, why they are overdue.
+  await alarm();
+  const { sampleEvents: topic, deadLetters } = service.settings.topics;
+  await eraseFromLog({ ...service, topic });
+  await restate({ ...service, topic });
+  await announceDeadLetters({ ...service, topic: deadLetters });
+  return POLL_MS;
+}
 
 /** Runs loops side by side; where one fails, the others are ended, and the failure is thrown. */
 async function together(
@@ -123,6 +157,15 @@ async function whenever(
   }
 }
 
+function leadBuild(service: Service, signal: AbortSignal): Promise<Leadership | null> {
+  const onHelped = (adapters: number) =>
+    service.logger.info(
+      { event: 'build_helped', adapters },
+      "helped with another process's version",
+    );
+  return leadOrHelp({ ...service, onHelped }, signal);
+}
+
 /** Builds if something is due; returns the milliseconds until something may be. */
 async function buildWhenDue(service: Service, signal: AbortSignal): Promise<number> {
   const { database, settings, logger } = service;
@@ -134,10 +177,11 @@ async function buildWhenDue(service: Service, signal: AbortSignal): Promise<numb
   const started = performance.now();
   const outcome = await buildVersion({ ...service, now: () => new Date() }, signal);
   if (outcome) {
-    const { version, modelDigest, rebuilt, deletions, retired } = outcome;
+    const { version, modelDigest, rebuilt, helped, deletions, retired } = outcome;
     const elapsedMs = Math.round(performance.now() - started);
-    const counts = { rebuilt: rebuilt.length, deletions: deletions.length, retired };
-    logger.info({ version, modelDigest, ...counts, elapsedMs }, 'version built');
+    const counts = { rebuilt: rebuilt.length, helped, deletions: deletions.length, retired };
+    const event = 'version_built';
+    logger.info({ event, version, modelDigest, ...counts, elapsedMs }, 'version built');
   }
   return 0;
 }

@@ -7,29 +7,39 @@ import { LegonetError } from '../errors.js';
 const HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
 const TRAILER = Buffer.from([0xff, 0xff]);
 
+/** A row's fields as raw bytes, views of what the server sent. */
+export type RawRow = readonly (Buffer | null)[];
+
 /**
- * The one row of a query, its fields as raw bytes, by COPY: bytea crosses as it is, where an ordinary
- * result would be twice as long, in hex. `select` takes no parameters: put numbers into it only.
+ * The rows of a query by COPY: bytea crosses as it is, where an ordinary result would be twice as long,
+ * in hex. `select` takes no parameters: put numbers and escaped literals into it only.
  */
-export async function copyRow(
-  client: ClientBase,
-  select: string,
-): Promise<(Buffer | null)[] | null> {
+export async function copyRows(client: ClientBase, select: string): Promise<RawRow[]> {
   const stream = client.query(copyTo(`COPY (${select}) TO STDOUT (FORMAT binary)`));
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
-  const count = bytes.readInt16BE(HEADER.length);
-  if (count < 0) return null;
-  const fields: (Buffer | null)[] = [];
-  let at = HEADER.length + 2;
-  for (let field = 0; field < count; field++) {
-    const length = bytes.readInt32BE(at);
-    at += 4;
-    fields.push(length < 0 ? null : bytes.subarray(at, at + length));
-    at += Math.max(0, length);
+  const rows: RawRow[] = [];
+  let at = HEADER.length;
+  for (;;) {
+    const count = bytes.readInt16BE(at);
+    if (count < 0) return rows;
+    at += 2;
+    const fields: (Buffer | null)[] = [];
+    for (let field = 0; field < count; field++) {
+      const length = bytes.readInt32BE(at);
+      at += 4;
+      fields.push(length < 0 ? null : bytes.subarray(at, at + length));
+      at += Math.max(0, length);
+    }
+    rows.push(fields);
   }
-  if (bytes.readInt16BE(at) === -1) return fields;
+}
+
+/** The one row of a query, by COPY; null if there is none. Throws `unexpected_rows` for several. */
+export async function copyRow(client: ClientBase, select: string): Promise<RawRow | null> {
+  const [row, another] = await copyRows(client, select);
+  if (!another) return row ?? null;
   throw new LegonetError('unexpected_rows', 'a query for one row gave several', 'stop');
 }
 

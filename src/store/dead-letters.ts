@@ -21,8 +21,8 @@ export type RawLetter = DeadLetter & {
   readonly headers: Readonly<Record<string, string>>;
   /** Microseconds since 1970. */
   readonly recordTime: bigint;
-  /** Differs after every change of the letter. */
-  readonly revision: string;
+  /** How often its record has come back. */
+  readonly revision: bigint;
 };
 
 const COLUMNS = `id, code, reason, partition, position, key, stopping, skipped_at AS "skippedAt",
@@ -39,7 +39,7 @@ export async function readDeadLetters(client: Queryable): Promise<DeadLetter[]> 
 /** Throws `no_dead_letter`. */
 export async function readRawLetter(client: Queryable, id: bigint): Promise<RawLetter> {
   const { rows } = await client.query<RawLetter>(
-    `SELECT ${COLUMNS}, value, headers, record_time AS "recordTime", xmin::text AS revision
+    `SELECT ${COLUMNS}, value, headers, record_time AS "recordTime", revision
      FROM dead_letters WHERE id = $1`,
     [id],
   );
@@ -48,13 +48,25 @@ export async function readRawLetter(client: Queryable, id: bigint): Promise<RawL
   throw new LegonetError('no_dead_letter', `no dead letter ${id}: see \`legonet dead-letters\``);
 }
 
+/** The first letters that their topic has not been told of. */
+export async function readUnannounced(
+  client: Queryable,
+  limit: number,
+): Promise<(DeadLetter & Pick<RawLetter, 'revision'>)[]> {
+  const { rows } = await client.query<DeadLetter & Pick<RawLetter, 'revision'>>(
+    `SELECT ${COLUMNS}, revision FROM dead_letters WHERE announced_at IS NULL ORDER BY id LIMIT $1`,
+    [limit],
+  );
+  return rows;
+}
+
 /** Unless the letter has changed since it was read: the projection may have met its record again. */
 export async function markRedriven(
   client: Queryable,
   { id, revision }: Pick<RawLetter, 'id' | 'revision'>,
 ): Promise<void> {
   await client.query(
-    'UPDATE dead_letters SET redriven_at = now() WHERE id = $1 AND xmin::text = $2',
+    'UPDATE dead_letters SET redriven_at = now() WHERE id = $1 AND revision = $2',
     [id, revision],
   );
 }

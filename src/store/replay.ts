@@ -1,7 +1,7 @@
 import { LegonetError } from '../errors.js';
 import { int4Array, int8Array } from './arrays.js';
 import { type Database, transaction } from './database.js';
-import { type Leadership, type Role, tryLead } from './lock.js';
+import { keepBuildersOut, type Leadership, tryLead } from './lock.js';
 
 /**
  * Forgets everything that is projected, so that the log, which ends at `ends`, is projected again from
@@ -11,11 +11,17 @@ import { type Leadership, type Role, tryLead } from './lock.js';
 export async function dropProjections(
   database: Database,
   ends: ReadonlyMap<number, bigint>,
+  compacts: boolean,
 ): Promise<void> {
   const held: Leadership[] = [];
   try {
-    for (const role of ['project', 'build'] as const satisfies readonly Role[]) {
-      const leadership = await tryLead(database.url, role);
+    for (const take of [
+      () => tryLead(database.url, 'project'),
+      () => tryLead(database.url, 'build'),
+      // Those too who help whoever had the role a moment ago.
+      () => keepBuildersOut(database.url),
+    ]) {
+      const leadership = await take();
       if (!leadership) {
         throw new LegonetError(
           'busy',
@@ -34,18 +40,21 @@ export async function dropProjections(
       );
       await client.query(
         `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
-                  adapter_statistics, dirty_adapters`,
+                  restatements, adapter_statistics, dirty_adapters`,
       );
-      // Where the log's last records were erased, it ends before what was projected of it.
+      // Where the log's last records were erased, it ends before what was projected of it. Where it
+      // compacts, what was known of a sample may be in a record written since.
       await client.query(
         `UPDATE offsets o SET position = 0, retained = 0,
-                replay_until = least(o.position, e.position)
+                replay_until = CASE WHEN $3 THEN e.position
+                  ELSE least(greatest(o.position, o.replay_until), e.position) END
          FROM unnest($1::int[], $2::int8[]) AS e(partition, position)
          WHERE o.partition = e.partition`,
-        [int4Array([...ends.keys()]), int8Array([...ends.values()])],
+        [int4Array([...ends.keys()]), int8Array([...ends.values()]), compacts],
       );
-      // Skipped deletions stay skipped, and what was redriven is in the log again.
-      await client.query('DELETE FROM dead_letters WHERE skipped_at IS NULL');
+      // Skipped deletions stay skipped, and what was redriven is in the log again. What a log that
+      // compacts has dropped, nobody could find again.
+      if (!compacts) await client.query('DELETE FROM dead_letters WHERE skipped_at IS NULL');
       // Whatever the log says now, every adapter is built from it again.
       await client.query(
         `INSERT INTO dirty_adapters (adapter, partition, position) SELECT adapter, 0, -1 FROM adapters`,

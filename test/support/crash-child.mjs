@@ -48,6 +48,7 @@ function upTo(fence) {
   return {
     append: (...args) => log.append(...args),
     compacts: log.compacts,
+    shares: log.shares,
     erase: (...args) => log.erase(...args),
     ends: async (topic) => {
       const ends = await log.ends(topic);
@@ -59,7 +60,8 @@ function upTo(fence) {
         maxRecords: MAX_RECORDS,
         handle: async ({ partition, records }) => {
           const some = records.filter(({ position }) => before(position));
-          if (some.length > 0) await consumption.handle({ partition, records: some });
+          const next = (some.at(-1)?.position ?? -1n) + 1n;
+          if (some.length > 0) await consumption.handle({ partition, records: some, next });
         },
       }),
   };

@@ -112,9 +112,11 @@ export type Step =
   | { readonly kind: 'publish' }
   /** The projections dropped; the log is projected again. */
   | { readonly kind: 'replay' }
+  /** The log keeps the last record of each key, where it compacts at all. */
+  | { readonly kind: 'compact' }
   | { readonly kind: 'restart' };
 
-export function histories(model: Model): fc.Arbitrary<Step[]> {
+export function histories(model: Model, compacts: boolean): fc.Arbitrary<Step[]> {
   const wholeClass = fc.constant(
     Array.from({ length: 20 }, (_, i) =>
       toRecord(sampleDeleted({ sampleId: `b${i * 3}` }, { id: `class-${i}`, source: 'urn:test' })),
@@ -150,7 +152,8 @@ export function histories(model: Model): fc.Arbitrary<Step[]> {
       },
       { weight: 1, arbitrary: fc.constant<Step>({ kind: 'race' }) },
       { weight: 1, arbitrary: fc.constant<Step>({ kind: 'publish' }) },
-      { weight: 1, arbitrary: fc.constant<Step>({ kind: 'replay' }) },
+      { weight: compacts ? 3 : 1, arbitrary: fc.constant<Step>({ kind: 'replay' }) },
+      { weight: compacts ? 4 : 0, arbitrary: fc.constant<Step>({ kind: 'compact' }) },
       { weight: 1, arbitrary: fc.constant<Step>({ kind: 'restart' }) },
     ),
     { minLength: 4, maxLength: 16 },

@@ -9,9 +9,11 @@ import { apply } from '#src/projection/apply.js';
 import { prepare } from '#src/projection/prepare.js';
 import { eraseFromLog } from '#src/publish/erase.js';
 import { publishPending } from '#src/publish/publisher.js';
+import { restate } from '#src/publish/restate.js';
 import { type Database, openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
 import { dropProjections } from '#src/store/replay.js';
+import { CompactingLog } from './compacting-log.js';
 
 const TOPIC = 'sample-events';
 export const VERSIONS = 'model-versions';
@@ -20,14 +22,14 @@ const NEVER = new AbortController().signal;
 /** The whole pipeline on a test database, one step at a time, in the order that a test asks for. */
 export class Pipeline {
   readonly database: Database;
-  readonly log: EmbeddedLog;
+  readonly log: CompactingLog | EmbeddedLog;
   readonly #model: Model;
   readonly #kernel: Kernel;
   readonly #compute: Compute;
 
-  constructor(url: string, model: Model, kernel: Kernel) {
+  constructor(url: string, model: Model, kernel: Kernel, compacts = false) {
     this.database = openDatabase(url);
-    this.log = new EmbeddedLog(this.database);
+    this.log = new (compacts ? CompactingLog : EmbeddedLog)(this.database);
     this.#model = model;
     this.#kernel = kernel;
     this.#compute = inlineCompute(url, kernel, model);
@@ -63,9 +65,10 @@ export class Pipeline {
     const records = await this.log.read(TOPIC, next, count);
     if (records.length === 0) return 0;
     const prepared = await prepare(this.#model, this.#compute.activate, records);
-    const options = { database: this.database, model: this.#model, kernel: this.#kernel };
+    const { database, log } = this;
+    const options = { database, model: this.#model, kernel: this.#kernel, compacts: log.compacts };
     await apply(options, { partition: 0, next }, prepared);
-    await eraseFromLog({ database: this.database, log: this.log, topic: TOPIC });
+    await this.#tidy();
     return records.length;
   }
 
@@ -85,8 +88,23 @@ export class Pipeline {
     return buildVersion(options, NEVER);
   }
 
+  /** What the publisher does with the log after a projection. */
+  async #tidy(): Promise<void> {
+    const { database, log } = this;
+    await eraseFromLog({ database, log, topic: TOPIC });
+    await restate({ database, log, topic: TOPIC, model: this.#model });
+  }
+
+  /** Where the log compacts: everything that is projected, compacted. */
+  async compact(): Promise<void> {
+    const { rows } = await this.database.pool.query<{ position: bigint }>(
+      'SELECT position FROM offsets',
+    );
+    if ('compact' in this.log) await this.log.compact(TOPIC, rows[0]?.position ?? 0n);
+  }
+
   async replay(): Promise<void> {
-    await dropProjections(this.database, await this.log.ends(TOPIC));
+    await dropProjections(this.database, await this.log.ends(TOPIC), this.log.compacts);
   }
 
   publish(): Promise<number[]> {

@@ -1,11 +1,10 @@
 import { LegonetError } from '../../errors.js';
-import { catchUp, readLag } from '../../service/catch-up.js';
+import { replay } from '../../service/replay.js';
 import { openService } from '../../service/service.js';
-import { dropProjections } from '../../store/replay.js';
 import { readStatus } from '../../store/status.js';
 import type { Context, ExitCode } from '../context.js';
 import { createLogger } from '../logger.js';
-import { createProgress } from '../progress.js';
+import { createProgress, type Progress } from '../progress.js';
 import { withStores } from '../stores.js';
 
 export async function run(context: Context): Promise<ExitCode> {
@@ -15,22 +14,13 @@ export async function run(context: Context): Promise<ExitCode> {
     const old = await readStatus(database.pool);
     const service = await openService({ ...stores, logger: await createLogger(settings) });
     try {
-      const ends = await stores.log.ends(settings.topics.sampleEvents);
-      await dropProjections(database, ends);
-      const total = Number(await readLag(stores));
-      const progress = createProgress('Replaying', total, { unit: 'events', quiet: context.json });
-      let done = 0;
-      const onProjected = (records: number) => {
-        done += records;
+      let progress: Progress | undefined;
+      const options = { unit: 'events', quiet: context.json };
+      const onProgress = (done: number, total: number) => {
+        progress ??= createProgress('Replaying', total, options);
         progress.update(done);
       };
-      try {
-        await catchUp({ ...service, onProjected }, signal);
-        // Erased records count as lag, and are never read.
-        if (!signal.aborted) progress.update(total);
-      } finally {
-        progress.stop();
-      }
+      await replay(service, signal, onProgress).finally(() => progress?.stop());
     } finally {
       await service.close();
     }

@@ -1,6 +1,6 @@
 import { LegonetError } from '../../errors.js';
 import { catchUp } from '../../service/catch-up.js';
-import type { Stores } from '../../service/open.js';
+import type { OnLogLine, Stores } from '../../service/open.js';
 import { ROLES, type Role, runRole } from '../../service/roles.js';
 import { openService, type Service } from '../../service/service.js';
 import { loadModel, saveModel } from '../../store/model.js';
@@ -18,11 +18,16 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
   if (options.once && options.roles !== undefined) {
     throw new LegonetError('wrong_usage', 'start: --once runs every role, so leave --roles out');
   }
-  return withStores(context, async (stores) => {
+  const logLevel = options.demo ? 'warn' : context.settings.logLevel;
+  const logger = await createLogger({ logLevel });
+  const onLog: OnLogLine = ({ level, message, about }) => {
+    if (level === 'error') logger.error({ event: 'kafka', ...about }, message);
+    else logger.warn({ event: 'kafka', ...about }, message);
+  };
+  const work = async (stores: Stores) => {
     const show = options.demo ? await import('../demo/demo.js') : undefined;
     await ensureModel(stores, show?.DIGITS_MODEL ?? stores.settings.model);
-    const logLevel = options.demo ? 'warn' : stores.settings.logLevel;
-    const service = await openService({ ...stores, logger: await createLogger({ logLevel }) });
+    const service = await openService({ ...stores, logger });
     try {
       if (show && !(await show.demo(context, service))) return 1;
       if (options.once) await runOnce(context, service, show === undefined);
@@ -31,7 +36,8 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
       await service.close();
     }
     return 0;
-  });
+  };
+  return withStores<ExitCode>(context, work, onLog);
 }
 
 function parseRoles(list: string): Role[] {
@@ -82,14 +88,19 @@ async function runAlways(
 ): Promise<void> {
   const { logger, model, settings } = service;
   const place = settings.databaseUrl ? 'DATABASE_URL' : settings.dataDir;
-  logger.info({ model: model.configuration.name, roles, place }, 'running');
+  const { name } = model.configuration;
+  logger.info({ event: 'service_started', model: name, roles, place }, 'running');
   await Promise.all(
     roles.map((role) =>
       runRole(service, role, signal, (failed, error) => {
         const code = error instanceof LegonetError ? error.code : undefined;
-        logger.error({ role: failed, code, err: error }, 'role failed; it is taken up again');
+        const event = 'role_failed';
+        logger.error(
+          { event, role: failed, code, err: error },
+          'role failed; it is taken up again',
+        );
       }),
     ),
   );
-  logger.info('stopped');
+  logger.info({ event: 'service_stopped' }, 'stopped');
 }

@@ -1,35 +1,20 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
-import { type Consumption, DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../event-log.js';
+import type { LogRecord } from '../../events/record.js';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../event-log.js';
 import {
   createConsumer,
   HEARTBEAT_MS,
   type KafkaLogLine,
   waitForCoordinator,
 } from './connection.js';
+import type { ConsumeOptions } from './consume-options.js';
 import { readMarked, withMarks } from './decoding.js';
 import { toLogError } from './errors.js';
 import { Trouble, withHeartbeats } from './heartbeats.js';
 import { commitPlaces, type Place } from './places.js';
-import { inside, type Ranges, truncated } from './ranges.js';
+import { inside, truncated } from './ranges.js';
 import { cut, toLogRecord } from './records.js';
-
-export type ConsumeOptions = Omit<Consumption, 'group' | 'start'> & {
-  readonly topic: string;
-  /** Kafka's consumer group. */
-  readonly groupId: string;
-  /** As in `Consumption`; null leaves the partition out. */
-  start(partition: number): Promise<bigint | null>;
-  ends(): Promise<Ranges>;
-  /**
-   * Told the next position whenever a batch is done, also where compaction left no record; returns whether
-   * to go on with the partition.
-   */
-  onProgress?(partition: number, next: bigint): boolean;
-  /** Whether ordinary tools are to see in Kafka how far the group has come. */
-  readonly commits: boolean;
-  onLog(line: KafkaLogLine): void;
-};
 
 const COMMIT_MS = 5000;
 /** Without a sign of life from kafkajs for so long it is stuck, whatever it says of itself. */
@@ -175,19 +160,36 @@ export class GroupConsumption {
     for (const part of cut(messages, ({ value }) => value?.length ?? 0, limits)) {
       if (!this.#holds(place)) return;
       const records = part.map((message) => toLogRecord(partition, message));
-      const handling = this.#options.handle({ partition, records }).then(() => {
-        // Whatever the group has to say after it: this part is done.
-        place.cursor = (records.at(-1)?.position ?? place.cursor - 1n) + 1n;
-      });
-      this.#handling = handling;
-      await withHeartbeats(payload.heartbeat, HEARTBEAT_MS, handling);
-      this.#sign();
+      await this.#hand(
+        payload,
+        place,
+        records,
+        (records.at(-1)?.position ?? place.cursor - 1n) + 1n,
+      );
     }
+    // Compaction has taken what was last: the consumer goes past it, or lags for ever.
+    if (this.#holds(place) && place.cursor < next) await this.#hand(payload, place, [], next);
     if (!this.#holds(place)) return;
     place.cursor = next;
     payload.resolveOffset(String(next - 1n));
     const goOn = this.#options.onProgress?.(partition, next) ?? true;
     if (!goOn) this.#consumer.pause([{ topic: this.#options.topic, partitions: [partition] }]);
+  }
+
+  async #hand(
+    { heartbeat }: EachBatchPayload,
+    place: Place,
+    records: readonly LogRecord[],
+    next: bigint,
+  ): Promise<void> {
+    const { partition } = place;
+    const handling = this.#options.handle({ partition, records, next }).then(() => {
+      // Whatever the group has to say after it: this part is done.
+      place.cursor = next;
+    });
+    this.#handling = handling;
+    await withHeartbeats(heartbeat, HEARTBEAT_MS, handling);
+    this.#sign();
   }
 
   #holds(place: Place): boolean {

@@ -6,7 +6,8 @@ import type { Consumption, Erasure, ErasureProgress, EventLog, NewRecord } from 
 import { SharedAdmin } from './admin.js';
 import { describeLimits, fetchRanges } from './cluster.js';
 import { createClient, type KafkaLogLine } from './connection.js';
-import { type ConsumeOptions, GroupConsumption } from './consumption.js';
+import type { ConsumeOptions } from './consume-options.js';
+import { GroupConsumption } from './consumption.js';
 import { Erasing } from './erasing.js';
 import { examineKafka, type KafkaFinding, UNKNOWN_LIMITS } from './examine.js';
 import { createPartitioning } from './partitioning.js';
@@ -42,6 +43,7 @@ const METADATA_MS = 60_000;
 /** The event log on Kafka. */
 export class KafkaLog implements EventLog {
   readonly compacts = true;
+  readonly shares = true;
   readonly #options: Required<KafkaLogOptions>;
   readonly #connect: (onLog: (line: KafkaLogLine) => void) => Kafka;
   readonly #admin: SharedAdmin;
@@ -109,7 +111,7 @@ export class KafkaLog implements EventLog {
     for (const record of records) this.#check(topic, record);
     const count = await this.#countPartitions(topic);
     const placed = records.map((record) => {
-      return { record, partition: this.#partitionOf(topic, record.key, count) };
+      return { record, partition: record.partition ?? this.#partitionOf(topic, record.key, count) };
     });
     await this.#producer.append(topic, placed);
   }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IHeaders, KafkaMessage, Message } from 'kafkajs';
 import type { LogRecord } from '../../events/record.js';
 import type { NewRecord } from '../event-log.js';
@@ -6,26 +7,33 @@ import type { NewRecord } from '../event-log.js';
 const RECORD_OVERHEAD = 32;
 const HEADER_OVERHEAD = 10;
 
-/** A Kafka message as a record. Bytes of keys and headers that are not UTF-8 become U+FFFD. */
+/** A Kafka message as a record. */
 export function toLogRecord(partition: number, message: KafkaMessage): LogRecord {
   return {
     partition,
     position: BigInt(message.offset),
-    key: message.key === null ? null : message.key.toString('utf8'),
+    key: message.key === null ? null : readKey(message.key),
     value: message.value,
     headers: readHeaders(message.headers ?? {}),
     time: BigInt(message.timestamp) * 1000n,
   };
 }
 
+/** What is no text must not become the key of another sample: no id has a control character. */
+function readKey(bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  return isUtf8(bytes) ? text : text.replaceAll('\ufffd', '\u0001');
+}
+
 function readHeaders(headers: IHeaders): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => {
-      // Of a header that is there more than once the last counts, as everywhere in Kafka.
-      const last = Array.isArray(value) ? value.at(-1) : value;
-      return last === undefined || last === null ? [] : [[name, last.toString('utf8')]];
-    }),
-  );
+  const texts: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    // Of a header that is there more than once the last counts, as everywhere in Kafka.
+    const last = Array.isArray(value) ? value.at(-1) : value;
+    if (last !== undefined && last !== null) texts[name] = last.toString('utf8');
+  }
+  return texts;
 }
 
 export function toMessage(record: NewRecord, partition: number): Message & { partition: number } {

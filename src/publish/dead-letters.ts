@@ -1,0 +1,43 @@
+import { EVENT_CONTENT_TYPE, encodeEvent, recordRejected } from '../events/cloud-event.js';
+import type { EventLog } from '../log/event-log.js';
+import { int8Array } from '../store/arrays.js';
+import type { Database } from '../store/database.js';
+import { readUnannounced } from '../store/dead-letters.js';
+
+export type AnnounceOptions = {
+  readonly database: Database;
+  readonly log: EventLog;
+  readonly topic: string;
+  /** Told each point passed; tests end the process there. */
+  readonly reached?: (point: string) => void;
+};
+
+const BATCH = 500;
+const SOURCE = 'urn:legonet:projection';
+
+/** Tells the dead-letters topic of every letter, in order, at least once: reason and place, no payload. */
+export async function announceDeadLetters(options: AnnounceOptions): Promise<void> {
+  const { database, log, topic, reached = () => {} } = options;
+  for (;;) {
+    const letters = await readUnannounced(database.pool, BATCH);
+    if (letters.length === 0) return;
+    reached('announce.before');
+    await log.append(
+      topic,
+      letters.map(({ id, key, partition, position, code, reason, stopping, revision }) => {
+        const place = { partition, position: String(position) };
+        const data = { id: String(id), ...place, code, reason, stopping };
+        const event = recordRejected(data, { id: `${id}:${revision}`, source: SOURCE });
+        const headers = { 'content-type': EVENT_CONTENT_TYPE };
+        return { key, value: encodeEvent(event), headers };
+      }),
+    );
+    reached('announce.after');
+    await database.pool.query(
+      `UPDATE dead_letters d SET announced_at = now()
+       FROM unnest($1::int8[], $2::int8[]) AS a(id, revision)
+       WHERE d.id = a.id AND d.revision = a.revision`,
+      [int8Array(letters.map(({ id }) => id)), int8Array(letters.map(({ revision }) => revision))],
+    );
+  }
+}

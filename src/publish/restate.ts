@@ -1,0 +1,62 @@
+import { stateRecord } from '../events/own-records.js';
+import type { EventLog } from '../log/event-log.js';
+import type { Model } from '../model/model.js';
+import { loadSamples } from '../projection/load.js';
+import { int4Array, int8Array, textArray } from '../store/arrays.js';
+import { type Database, transaction } from '../store/database.js';
+
+export type RestateOptions = {
+  readonly database: Database;
+  readonly log: EventLog;
+  readonly topic: string;
+  readonly model: Model;
+  /** Told each point passed; tests end the process there. */
+  readonly reached?: (point: string) => void;
+};
+
+type Row = { sample_id: string; partition: number; position: bigint };
+
+const BATCH = 500;
+
+/**
+ * Writes samples into the log again whose last record in a partition does not say all that is known of
+ * them: compaction keeps no other. A crash between writing and marking writes once more, which changes
+ * nothing; neither does a sample deleted meanwhile, which is erased like any content that comes late.
+ */
+export async function restate(options: RestateOptions): Promise<void> {
+  const { database, log, topic, model, reached = () => {} } = options;
+  for (;;) {
+    const { rows, samples } = await transaction(
+      database.pool,
+      async (client) => {
+        const found = await client.query<Row>(
+          `SELECT sample_id, partition, position FROM restatements
+           ORDER BY sample_id, partition LIMIT ${BATCH}`,
+        );
+        const ids = textArray(found.rows.map((row) => row.sample_id));
+        return { rows: found.rows, samples: await loadSamples(client, ids) };
+      },
+      'ISOLATION LEVEL REPEATABLE READ READ ONLY',
+    );
+    if (rows.length === 0) return;
+    const records = rows.flatMap(({ sample_id, partition }) => {
+      const sample = samples.get(sample_id);
+      const label = model.configuration.classes[sample?.label ?? -1];
+      if (!sample || label === undefined) return [];
+      return [{ ...stateRecord(sample_id, label, sample.encoding, sample.state), partition }];
+    });
+    reached('restate.before');
+    await log.append(topic, records);
+    reached('restate.after');
+    // A record that came meanwhile has a later position: its sample is to be written again.
+    await database.pool.query(
+      `DELETE FROM restatements r USING unnest($1::text[], $2::int[], $3::int8[]) AS d(id, partition, position)
+       WHERE r.sample_id = d.id AND r.partition = d.partition AND r.position = d.position`,
+      [
+        textArray(rows.map((row) => row.sample_id)),
+        int4Array(rows.map((row) => row.partition)),
+        int8Array(rows.map((row) => row.position)),
+      ],
+    );
+  }
+}

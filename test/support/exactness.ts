@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { LogRecord } from '#src/events/record.js';
+import { plainKernel } from '#src/kernel/plain.js';
+import { loadWasmKernel } from '#src/kernel/wasm.js';
+import { buildModel } from '#src/model/build.js';
+import { contentDigest } from '#src/projection/interpret.js';
+import { createTestDatabase, type TestDatabase } from './database.js';
+import { expected, histories as randomHistories, type Step } from './histories.js';
+import { tinyModel } from './models.js';
+import { Pipeline } from './pipeline.js';
+
+const model = tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } });
+const kernel = await loadWasmKernel();
+
+const digestOf = (rows: Parameters<typeof buildModel>[2]) =>
+  buildModel(plainKernel, model, rows).modelDigest;
+
+/** Checks the equation over random histories on a log that compacts or does not. */
+export function exactnessProperty(compacts: boolean, histories: number): void {
+  let main: TestDatabase;
+  let other: TestDatabase;
+  let counterfactual: Pipeline;
+
+  beforeAll(async () => {
+    main = await createTestDatabase();
+    other = await createTestDatabase();
+    counterfactual = new Pipeline(other.url, model, kernel);
+  });
+  afterAll(async () => {
+    await counterfactual.close();
+    await main.drop();
+    await other.drop();
+  });
+
+  it(
+    'holds after any history: what is in service is what was built without the deleted',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(randomHistories(model, compacts), async (steps) => {
+          const open = () => new Pipeline(main.url, model, kernel, compacts);
+          const { pipeline, seen, held } = await play(open, steps);
+          try {
+            await pipeline.finish();
+            seen.push(...(await unseen(pipeline, seen)));
+            await note(pipeline, seen, held);
+            await expectRetired(pipeline, held, steps);
+            const { retained, conflicts, rows } = expected(model, seen);
+            await expectProjected(pipeline, retained, conflicts);
+            const served = await latest(pipeline);
+            if (served === null) expect(seen).toHaveLength(0);
+            else expect(served).toBe(digestOf(rows));
+            await expectErased(pipeline, retained);
+            if (served !== null)
+              expect(await withoutDeleted(counterfactual, pipeline)).toBe(served);
+          } finally {
+            await pipeline.close();
+          }
+        }),
+        { numRuns: histories },
+      );
+    },
+    30 * 60_000,
+  );
+}
+
+/** Plays the steps; every version on the way is checked against its own cut. */
+async function play(open: () => Pipeline, steps: readonly Step[]) {
+  let pipeline = open();
+  let seen: LogRecord[] = [];
+  const held: Held = new Map();
+  await pipeline.begin();
+  for (const step of steps) {
+    if (step.kind === 'append') {
+      await pipeline.append(step.records);
+      // What is erased later was seen here.
+      seen.push(...(await unseen(pipeline, seen)));
+    } else if (step.kind === 'project') await pipeline.project(step.count);
+    else if (step.kind === 'build') {
+      const { meanwhile } = step;
+      await pipeline.build(async () => {
+        if (meanwhile > 0) await pipeline.project(meanwhile);
+      });
+    } else if (step.kind === 'race') await race(pipeline);
+    else if (step.kind === 'compact') await pipeline.compact();
+    else if (step.kind === 'replay') {
+      await pipeline.replay();
+      // What is erased already is not projected again; what is compacted says no more than the rest.
+      if (!pipeline.log.compacts) seen = await pipeline.records();
+    } else if (step.kind === 'publish') await pipeline.publish();
+    else {
+      await pipeline.close();
+      pipeline = open();
+    }
+    seen.push(...(await unseen(pipeline, seen)));
+    await note(pipeline, seen, held);
+  }
+  return { pipeline, seen, held };
+}
+
+async function race(pipeline: Pipeline): Promise<void> {
+  const outcomes = await Promise.allSettled([pipeline.build(), pipeline.build()]);
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') expect(outcome.reason.code).toBe('build_overtaken');
+  }
+}
+
+async function unseen(pipeline: Pipeline, seen: readonly LogRecord[]): Promise<LogRecord[]> {
+  const last = seen.at(-1)?.position ?? -1n;
+  return (await pipeline.records()).filter(({ position }) => position > last);
+}
+
+/** Sample and content of everything that a version was built from. */
+type Held = Map<number, ReadonlySet<string>>;
+
+/** Every new version is what its own cut gives. */
+async function note({ database }: Pipeline, seen: readonly LogRecord[], held: Held) {
+  const { rows } = await database.pool.query(
+    `SELECT version, model_digest, (cut ->> '0')::bigint AS cut FROM versions
+     WHERE version > $1 ORDER BY version`,
+    [held.size],
+  );
+  for (const { version, cut, model_digest } of rows) {
+    const covered = expected(
+      model,
+      seen.filter(({ position }) => position < cut),
+    );
+    expect(model_digest).toBe(digestOf(covered.rows));
+    held.set(version, new Set([...covered.retained].map(([id, digest]) => `${id} ${digest}`)));
+  }
+}
+
+/**
+ * A version is retired as soon as a later one lacks something that it holds, and only then; but after a
+ * replay, content that came back under another record counts as gone.
+ */
+async function expectRetired({ database }: Pipeline, held: Held, steps: readonly Step[]) {
+  const replayed = steps.some(({ kind }) => kind === 'replay');
+  const { rows } = await database.pool.query(
+    'SELECT version, retired_at IS NOT NULL AS retired FROM versions ORDER BY version',
+  );
+  for (const { version, retired } of rows) {
+    const own = [...(held.get(version) ?? [])];
+    const later = [...held].filter(([other]) => other > version);
+    const lacking = later.some(([, set]) => own.some((content) => !set.has(content)));
+    if (lacking || !replayed) expect([version, retired]).toEqual([version, lacking]);
+  }
+}
+
+/** The tables are the decider's twin: the same samples with the same content, the same conflicts. */
+async function expectProjected(
+  { database }: Pipeline,
+  retained: ReadonlyMap<string, string>,
+  conflicts: ReadonlyMap<string, ReadonlySet<string>>,
+) {
+  const samples = await database.pool.query('SELECT sample_id, label, encoding FROM samples');
+  const stored = samples.rows.map(({ sample_id, label, encoding }) => [
+    sample_id,
+    contentDigest(label, Int8Array.from(encoding)),
+  ]);
+  expect(Object.fromEntries(stored)).toEqual(Object.fromEntries(retained));
+  const letters = await database.pool.query('SELECT key, digest FROM dead_letters');
+  const wanted = [...conflicts].flatMap(([key, digests]) => [...digests].map((d) => `${key} ${d}`));
+  expect(letters.rows.map(({ key, digest }) => `${key} ${digest}`).sort()).toEqual(wanted.sort());
+}
+
+async function latest({ database }: Pipeline): Promise<string | null> {
+  const { rows } = await database.pool.query(
+    'SELECT model_digest FROM versions ORDER BY version DESC LIMIT 1',
+  );
+  return rows[0]?.model_digest ?? null;
+}
+
+/** Nothing of a deleted sample stays: no payload in the log, no membership, no orphaned weights. */
+async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string, string>) {
+  const { rows } = await database.pool.query(
+    `SELECT (SELECT count(*) FROM dirty_adapters) AS dirty,
+            (SELECT count(*) FROM deletions WHERE version IS NULL) AS unapplied,
+            (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unpublished,
+            (SELECT count(*) FROM erasures) AS unerased,
+            (SELECT count(*) FROM samples) - (SELECT coalesce(sum(retained), 0) FROM offsets)
+              AS miscounted,
+            (SELECT count(*) FROM versions v WHERE retired_at IS NOT NULL
+               AND NOT EXISTS (SELECT FROM versions n WHERE n.version > v.version)) AS retired,
+            (SELECT count(*) FROM memberships m WHERE NOT EXISTS
+               (SELECT FROM samples s WHERE (s.partition, s.position) = (m.partition, m.position)))
+              AS orphans,
+            (SELECT count(*) FROM weights w WHERE NOT EXISTS
+               (SELECT FROM adapter_revisions r WHERE r.weights_digest = w.digest AND NOT erased))
+              AS stray,
+            (SELECT count(*) FROM log_records l JOIN tombstones t ON t.sample_id = l.key
+             WHERE l.topic = 'sample-events' AND l.value IS NOT NULL
+               AND convert_from(l.value, 'UTF8') LIKE '%encoding%') AS payloads`,
+  );
+  const none = { dirty: 0n, unapplied: 0n, unpublished: 0n, unerased: 0n };
+  expect(rows[0]).toMatchObject({
+    ...none,
+    miscounted: '0',
+    retired: 0n,
+    orphans: 0n,
+    stray: 0n,
+    payloads: 0n,
+  });
+  const memberships = await database.pool.query('SELECT count(*) FROM memberships');
+  const { activated } = model.configuration;
+  expect(memberships.rows[0].count).toBe(BigInt(retained.size * activated));
+}
+
+/** A run on another database that sees only what the first one's log still holds. */
+async function withoutDeleted(counterfactual: Pipeline, { database }: Pipeline) {
+  await counterfactual.begin();
+  const { rows } = await database.pool.query(
+    `SELECT key, value, headers FROM log_records l
+     WHERE topic = 'sample-events' AND EXISTS (SELECT FROM samples s WHERE s.sample_id = l.key)
+     ORDER BY position`,
+  );
+  await counterfactual.append(rows);
+  await counterfactual.finish();
+  return (await latest(counterfactual)) ?? digestOf({ encodings: new Int8Array(), labels: [] });
+}
