@@ -57,11 +57,13 @@ export async function runRole(
 }
 
 function leadBuild(service: Service, signal: AbortSignal): Promise<Leadership | null> {
-  const onHelped = (adapters: number) =>
+  const onHelped = (adapters: number) => {
+    service.observe?.({ kind: 'progress', role: 'build' });
     service.logger.info(
       { event: 'build_helped', adapters },
       "helped with another process's version",
     );
+  };
   return leadOrHelp({ ...service, onHelped }, signal);
 }
 
