@@ -34,6 +34,8 @@ export type ServeOptions = {
   readonly onAnswered?: (answered: Answered) => void;
   /** Milliseconds between signs of life on a stream. */
   readonly heartbeatMs?: number;
+  /** Milliseconds after which a connection is closed on which nothing moves. */
+  readonly stillMs?: number;
 };
 
 export type Deps = ServeOptions & { readonly streams: Streams };

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { versionPublished, versionRetired } from '#src/events/schemas.js';
+import { readFeed } from '#src/store/feed.js';
 import { deletion, ingests, openTestHttp, type TestHttp, token } from '../support/http.js';
 import { tinyModel } from '../support/models.js';
 import { readEvents, type ServerSentEvent } from '../support/sse.js';
@@ -163,6 +164,52 @@ test('a reader that does not read costs the others nothing, and gets all when it
   expect(text.match(/^id: \d+$/gm)).toEqual(expected.map(({ id }) => `id: ${id}`));
 });
 
+test('a reader that never reads is cut off', async () => {
+  await publishVersions(1);
+  const { pool } = http.service.database;
+  await pool.query(
+    `INSERT INTO outbox (event_id, version, kind, key, value, published_at)
+     SELECT n, 1, 'retired', 'k', convert_to(repeat('x', 1000000), 'UTF8'), now()
+     FROM generate_series(1, 40) AS n`,
+  );
+  const impatient = await openTestHttp(model, { ...shared(http), heartbeatMs: 50, stillMs: 500 });
+  try {
+    const { hostname, port } = new URL(impatient.server.url);
+    const stuck = connect(Number(port), hostname);
+    stuck.on('error', () => {});
+    stuck.write(
+      `GET ${PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token('all')}\r\nlast-event-id: 0\r\n\r\n`,
+    );
+    stuck.pause();
+    const streams = (count: number) => impatient.server.streams() === count;
+    while (!streams(1)) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!streams(0)) await new Promise((resolve) => setTimeout(resolve, 20));
+    stuck.destroy();
+  } finally {
+    await impatient.close();
+  }
+});
+
+test('events are read a mebibyte at a time, or one', async () => {
+  await publishVersions(1);
+  const { pool } = http.service.database;
+  await pool.query(
+    `INSERT INTO outbox (event_id, version, kind, key, value, published_at)
+     SELECT n, 1, 'retired', 'k', convert_to(repeat('x', n * 250000), 'UTF8'), now()
+     FROM generate_series(1, 5) AS n`,
+  );
+  const limit = { events: 16, bytes: 1024 * 1024 };
+  const sizes: number[] = [];
+  for (let after = 0n; sizes.length < 9; ) {
+    const events = await readFeed(pool, after, limit);
+    if (events.length === 0) break;
+    sizes.push(events.length);
+    after = events.at(-1)?.id ?? after;
+  }
+  // The version's own event with those of 250 and 500 kB; then each alone.
+  expect(sizes).toEqual([3, 1, 1, 1]);
+});
+
 test('a position that is none is refused, and so is one of another database', async () => {
   await publishVersions(1);
   const code = async (id: string) => {
@@ -203,4 +250,26 @@ test('a stop ends every open stream in order, and closes the server', async () =
   expect(await Promise.all(endings.map(({ rest }) => rest))).toEqual(new Array(5).fill('ended'));
   expect(http.server.streams()).toBe(0);
   await expect(http.ask('/healthz')).rejects.toThrow();
+});
+
+test('a request that is under way when the server stops is answered', async () => {
+  let answer = () => {};
+  let asked = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const slow = await openTestHttp(model, {
+    readiness: () => {
+      asked();
+      return new Promise((resolve) => {
+        answer = () => resolve({ ready: true, reasons: [], warnings: [] });
+      });
+    },
+  });
+  const asking = slow.ask('/readyz', null);
+  await arrived;
+  const closing = slow.close();
+  answer();
+  expect((await asking).status).toBe(200);
+  await closing;
 });
