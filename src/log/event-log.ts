@@ -1,4 +1,5 @@
 import type { LogRecord } from '../events/record.js';
+import type { Finding } from './finding.js';
 
 /** A record to append. A null value is a deletion of the key; `time` defaults to the log's clock. */
 export type NewRecord = {
@@ -63,6 +64,8 @@ export interface EventLog {
   readonly compacts: boolean;
   /** Whether consumers with one group share its partitions; else one consumer at a time must do. */
   readonly shares: boolean;
+  /** Makes what the log needs, or checks it; throws what an operator has to mend. */
+  prepare?(): Promise<void>;
   /**
    * Resolves when the records are durable, with the place of each in the records' order. Records of one
    * call with one key keep their order.
@@ -82,6 +85,8 @@ export interface EventLog {
     erasures: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
   ): Promise<readonly ErasureProgress[]>;
+  /** What an operator should know of it, where it has more to it than the database. */
+  examine?(): Promise<readonly Finding[]>;
   close(): Promise<void>;
 }
 

@@ -19,8 +19,8 @@ export type StoredSample = {
   readonly encoding: Int8Array;
   /** Its memberships, nearest first. */
   readonly adapters: readonly number[];
-  /** Where the log holds records of it: the first of each partition. */
-  readonly payloads: ReadonlyMap<number, bigint>;
+  /** Where the log holds records of it, the first of each partition; null: of its first content only. */
+  readonly payloads: ReadonlyMap<number, bigint> | null;
 };
 
 export type Tombstone = {

@@ -31,7 +31,10 @@ export function createApp(deps: Deps): Hono {
   });
   app.onError((error, context) => {
     if (isOurFault(error)) {
-      logger.error({ route: routePath(context), err: error }, 'a request failed');
+      logger.error(
+        { event: 'request_failed', route: routePath(context), err: error },
+        'a request failed',
+      );
     }
     return problem(error);
   });

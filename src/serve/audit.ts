@@ -9,7 +9,7 @@ import {
   readDeletionsAfter,
   readSample,
 } from '../store/audit.js';
-import { readStatus } from '../store/status.js';
+import { readErasures, readStatus } from '../store/status.js';
 import type { Deps } from './deps.js';
 import { HttpError } from './problem.js';
 import { json, parse, route } from './route.js';
@@ -34,7 +34,9 @@ const page = paging(place.optional());
 const FIRST = { requestId: '', kind: 'sample', target: '' } as const;
 
 /** What the command line's queries print with --json: personal data. */
-export function addAudit(app: Hono, { access, database: { pool }, log, topics }: Deps): void {
+export function addAudit(app: Hono, deps: Deps): void {
+  const { access, log, topics, erasureDeadlineMs } = deps;
+  const { pool } = deps.database;
   const admitted = ['audit:read'] as const;
 
   route(app, access, '/v1/samples/:id', admitted, {
@@ -80,7 +82,8 @@ export function addAudit(app: Hono, { access, database: { pool }, log, topics }:
       if (!lags)
         throw new HttpError('unavailable', 503, 'the event log does not answer: try again');
       const lag = lags.reduce((sum, { behind }) => sum + behind, 0n);
-      return json({ ...(await readStatus(pool)), lag });
+      const erasures = await readErasures(pool, erasureDeadlineMs);
+      return json({ ...(await readStatus(pool)), ...erasures, lag });
     },
   });
 }

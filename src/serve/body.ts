@@ -16,9 +16,7 @@ export class Bodies {
     work: (body: Uint8Array) => Promise<T>,
   ): Promise<T> {
     if (this.#reading >= BODIES) {
-      throw new HttpError('too_busy', 503, 'too many requests with a body at a time: try again', {
-        headers: { 'retry-after': '1' },
-      });
+      throw new HttpError('too_busy', 503, 'too many requests with a body at a time: try again');
     }
     this.#reading++;
     try {

@@ -24,6 +24,7 @@ export type ServeOptions = {
   readonly database: Database;
   readonly log: EventLog;
   readonly topics: Topics;
+  readonly erasureDeadlineMs: number;
   readonly model: Model;
   readonly access: Access;
   readonly logger: Logger;
@@ -33,6 +34,8 @@ export type ServeOptions = {
   readonly onAnswered?: (answered: Answered) => void;
   /** Milliseconds between signs of life on a stream. */
   readonly heartbeatMs?: number;
+  /** Milliseconds after which a connection is closed on which nothing moves. */
+  readonly stillMs?: number;
 };
 
 export type Deps = ServeOptions & { readonly streams: Streams };

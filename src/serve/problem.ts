@@ -19,8 +19,6 @@ export class HttpError extends LegonetError {
   }
 }
 
-const RETRY_AFTER = { 'retry-after': '1' };
-
 /** RFC 9457, with our stable code. What is not meant for the caller is not told. */
 export function problem(error: unknown): Response {
   const { code, status, message, extra } = asHttpError(error);
@@ -32,6 +30,7 @@ export function problem(error: unknown): Response {
     headers: {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
+      ...(status === 503 && { 'retry-after': '1' }),
       ...extra.headers,
     },
   });
@@ -46,9 +45,7 @@ function asHttpError(error: unknown): HttpError {
     return new HttpError(error.code, STATUS[error.code] ?? 500, error.message);
   }
   if (isRetryable(error) || isTimeout(error)) {
-    return new HttpError('unavailable', 503, 'the database or the log does not answer: try again', {
-      headers: RETRY_AFTER,
-    });
+    return new HttpError('unavailable', 503, 'the database or the log does not answer: try again');
   }
   return new HttpError('internal_error', 500, 'this is our fault: the log of the server says more');
 }

@@ -38,7 +38,7 @@ export async function startServer(
     (request, response) => void listener(request, response),
   );
   const connections = new Connections(server);
-  server.setTimeout(STILL_MS);
+  server.setTimeout(options.stillMs ?? STILL_MS);
   server.maxConnections = CONNECTIONS;
   try {
     await listening(server, host, port);

@@ -6,8 +6,8 @@ import { Alarm, listen } from '../store/listen.js';
 
 /** Streams at a time: what memory and sockets they may take. */
 const STREAMS = 1000;
-/** Events read at a time: what a slow reader holds in memory. */
-const BATCH = 16;
+/** What is read at a time, and a slow reader holds in memory. */
+const BATCH = { events: 16, bytes: 1024 * 1024 };
 const HEARTBEAT_MS = 15_000;
 
 export type StreamsOptions = {
@@ -56,7 +56,10 @@ export class Streams {
     return new ReadableStream({
       pull: async (controller) => {
         const next = await frames.next().catch((error: unknown) => {
-          logger.warn({ err: error }, 'a stream ends: the database does not answer');
+          logger.warn(
+            { event: 'stream_failed', err: error },
+            'a stream ends: the database does not answer',
+          );
           return { done: true, value: undefined } as const;
         });
         if (cancelled) return;

@@ -1,15 +1,18 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PartitionLag } from '../log/lag.js';
 import type { Answered } from '../serve/deps.js';
-import type { Gauges } from '../store/gauges.js';
 import type { Role } from '../store/lock.js';
-import type { Status } from '../store/status.js';
+import type { ErasureStatus, Status } from '../store/status.js';
 import { type Observation, roleOf } from './observe.js';
 
 /** What is asked for when somebody scrapes; null where it cannot be had. */
 export type Scrape = {
-  readonly status: Status | null;
-  readonly gauges: Gauges | null;
+  readonly stored: {
+    readonly status: Status;
+    readonly erasures: ErasureStatus;
+    /** By code. */
+    readonly deadLetters: ReadonlyMap<string, number>;
+  } | null;
   readonly lags: readonly PartitionLag[] | null;
   /** The roles of this process, and whether each has work and does none. */
   readonly stalled: ReadonlyMap<Role, boolean>;
@@ -109,8 +112,8 @@ export class Metrics {
     this.#requests.inc({ route, method, status: String(status) });
 
   /** In the text format of Prometheus. */
-  render({ status, gauges, lags, stalled, streams }: Scrape): Promise<string> {
-    this.#databaseUp.set(status && gauges ? 1 : 0);
+  render({ stored, lags, stalled, streams }: Scrape): Promise<string> {
+    this.#databaseUp.set(stored ? 1 : 0);
     this.#logUp.set(lags ? 1 : 0);
     this.#streams.set(streams);
     // What cannot be read is absent, not what it last was.
@@ -120,21 +123,21 @@ export class Metrics {
     for (const { partition, behind } of lags ?? []) {
       this.#lag.set({ partition: String(partition) }, Number(behind));
     }
-    if (status) {
-      this.#stored.dirty.set(Number(status.dirtyAdapters));
-      this.#stored.version.set(status.version ?? 0);
-      this.#stored.retained.set(Number(status.retained));
-      this.#stored.deleted.set(Number(status.deleted));
-      this.#stored.deletionsWaiting.set(Number(status.deletionsWaiting));
-      this.#stored.stopped.set(status.stopped.length);
-      this.#stored.erasures.set(Number(status.erasuresWaiting));
-    }
-    if (gauges) {
-      this.#stored.overdue.set(gauges.erasuresOverdue);
-      this.#stored.oldest.set(gauges.oldestErasureSeconds);
-      for (const [code, count] of gauges.deadLetters) this.#letters.set({ code }, count);
-    }
+    if (stored) this.#setStored(stored);
     return this.#registry.metrics();
+  }
+
+  #setStored({ status, erasures, deadLetters }: NonNullable<Scrape['stored']>): void {
+    this.#stored.dirty.set(Number(status.dirtyAdapters));
+    this.#stored.version.set(status.version ?? 0);
+    this.#stored.retained.set(Number(status.retained));
+    this.#stored.deleted.set(Number(status.deleted));
+    this.#stored.deletionsWaiting.set(Number(status.deletionsWaiting));
+    this.#stored.stopped.set(status.stopped.length);
+    this.#stored.erasures.set(Number(erasures.erasuresWaiting));
+    this.#stored.overdue.set(Number(erasures.erasuresOverdue));
+    this.#stored.oldest.set((erasures.oldestErasureMs ?? 0) / 1000);
+    for (const [code, count] of deadLetters) this.#letters.set({ code }, count);
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

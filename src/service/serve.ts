@@ -5,9 +5,9 @@ import { openAccess } from '../serve/access.js';
 import { removeLocalUrl, writeLocalUrl } from '../serve/local.js';
 import { type HttpService, startServer } from '../serve/server.js';
 import { type Database, openDatabase } from '../store/database.js';
-import { readGauges } from '../store/gauges.js';
 import type { Role } from '../store/lock.js';
-import { readStatus } from '../store/status.js';
+import { countDeadLetters } from '../store/measures.js';
+import { readErasures, readStatus } from '../store/status.js';
 import { Metrics, type Scrape } from './metrics.js';
 import type { Observation } from './observe.js';
 import { checkReadiness, shared } from './readiness.js';
@@ -44,12 +44,16 @@ async function scrape(
   streams: number,
 ): Promise<Scrape> {
   const { erasureDeadlineMs, topics } = settings;
-  const [status, gauges, lags] = await Promise.all([
-    readStatus(pool).catch(() => null),
-    readGauges(pool, erasureDeadlineMs).catch(() => null),
+  const readStored = async () => ({
+    status: await readStatus(pool),
+    erasures: await readErasures(pool, erasureDeadlineMs),
+    deadLetters: await countDeadLetters(pool),
+  });
+  const [stored, lags] = await Promise.all([
+    readStored().catch(() => null),
     readLagsInTime(pool, log, topics.sampleEvents),
   ]);
-  return { status, gauges, lags, stalled: watch.stalled, streams };
+  return { stored, lags, stalled: watch.stalled, streams };
 }
 
 export type ServeRoleOptions = {
@@ -109,6 +113,7 @@ async function serve(
         metrics: { contentType: metrics.contentType, read: shared(read) },
         readiness: shared(() => checkReadiness(service, database, watch)),
         topics: settings.topics,
+        erasureDeadlineMs: settings.erasureDeadlineMs,
         onAnswered: metrics.answered,
       },
       settings.http,

@@ -36,6 +36,8 @@ export function openDatabase(url: string, connections = 8, limits?: QueryLimits)
   });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => {});
+  // Nor may one that is out and asked nothing, as a build's while workers compute: its next query says so.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return { url, pool, close: () => pool.end() };
 }
 

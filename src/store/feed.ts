@@ -12,21 +12,28 @@ export type FeedEvent = {
 /** Where the feed begins, as seen by one who comes without a position, and its last position. */
 export type FeedEnds = { readonly start: bigint; readonly last: bigint };
 
+/** How much to read at a time: more than one event only within so many bytes in all. */
+export type FeedLimit = { readonly events: number; readonly bytes: number };
+
 /**
- * Events after a position, in order, at most `limit`. None after one that is not published yet: it
- * would be missed when it is. (Versions are committed one by one, so ids become visible in order.)
+ * Events after a position, in order. None after one that is not published yet: it would be missed when
+ * it is. (Versions are committed one by one, so ids become visible in order.)
  */
 export async function readFeed(
   client: Queryable,
   after: bigint,
-  limit: number,
+  limit: FeedLimit,
 ): Promise<FeedEvent[]> {
   const { rows } = await client.query<FeedEvent>(
-    `SELECT id, kind, value FROM outbox
-     WHERE id > $1 AND id < coalesce((SELECT min(id) FROM outbox WHERE published_at IS NULL),
-                                     9223372036854775807)
-     ORDER BY id LIMIT $2`,
-    [after, limit],
+    `SELECT id, kind, value FROM
+       (SELECT *, sum(octet_length(value)) OVER ordered AS bytes, row_number() OVER ordered AS nth
+        FROM (SELECT id, kind, value FROM outbox
+              WHERE id > $1 AND id < coalesce((SELECT min(id) FROM outbox WHERE published_at IS NULL),
+                                              9223372036854775807)
+              ORDER BY id LIMIT $2) AS part
+        WINDOW ordered AS (ORDER BY id)) AS sized
+     WHERE nth = 1 OR bytes <= $3 ORDER BY id`,
+    [after, limit.events, limit.bytes],
   );
   return rows;
 }

@@ -31,6 +31,7 @@ async function openKafkaScene() {
       logger,
       model: MODEL,
       topics: options.topics,
+      erasureDeadlineMs: options.erasureDeadlineMs,
       access: { tokens, openMetrics: true, localToken: null },
       readiness: async () => ({ ready: true, reasons: [], warnings: [] }),
       metrics: { contentType: 'text/plain', read: async () => '' },

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { versionPublished, versionRetired } from '#src/events/schemas.js';
+import { readFeed } from '#src/store/feed.js';
 import { deletion, ingests, openTestHttp, type TestHttp, token } from '../support/http.js';
 import { tinyModel } from '../support/models.js';
 import { readEvents, type ServerSentEvent } from '../support/sse.js';
@@ -41,6 +42,9 @@ async function published(): Promise<Row[]> {
     return { id: String(id), event: JSON.parse(data).type, data };
   });
 }
+
+/** For a second server on the database of the first. */
+const shared = ({ service: { database } }: TestHttp) => ({ database });
 
 /** Publishes versions one after another; each but the first retires those before it. */
 async function publishVersions(count: number, name = 'v'): Promise<void> {
@@ -101,6 +105,22 @@ test('resuming after Last-Event-ID loses and doubles nothing while versions are 
   for (const events of followers) expect(events).toEqual(expected);
 });
 
+test('subscribers that stay hear of every event when it is announced, not at the next look', async () => {
+  const patient = await openTestHttp(model, { ...shared(http), heartbeatMs: 3_600_000 });
+  try {
+    const ahead = 4;
+    const following = Array.from({ length: ahead }, async () => {
+      const answer = await patient.ask(PATH, 'all', { headers: { 'last-event-id': '0' } });
+      return take(answer, ({ length }) => length === 2 * ahead - 1);
+    });
+    await publishVersions(ahead);
+    const expected = (await published()).slice(0, 2 * ahead - 1);
+    for (const events of await Promise.all(following)) expect(events).toEqual(expected);
+  } finally {
+    await patient.close();
+  }
+});
+
 test('an event that is not announced yet holds back those after it', async () => {
   await publishVersions(3);
   const all = await published();
@@ -144,6 +164,52 @@ test('a reader that does not read costs the others nothing, and gets all when it
   expect(text.match(/^id: \d+$/gm)).toEqual(expected.map(({ id }) => `id: ${id}`));
 });
 
+test('a reader that never reads is cut off', async () => {
+  await publishVersions(1);
+  const { pool } = http.service.database;
+  await pool.query(
+    `INSERT INTO outbox (event_id, version, kind, key, value, published_at)
+     SELECT n, 1, 'retired', 'k', convert_to(repeat('x', 1000000), 'UTF8'), now()
+     FROM generate_series(1, 40) AS n`,
+  );
+  const impatient = await openTestHttp(model, { ...shared(http), heartbeatMs: 50, stillMs: 500 });
+  try {
+    const { hostname, port } = new URL(impatient.server.url);
+    const stuck = connect(Number(port), hostname);
+    stuck.on('error', () => {});
+    stuck.write(
+      `GET ${PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token('all')}\r\nlast-event-id: 0\r\n\r\n`,
+    );
+    stuck.pause();
+    const streams = (count: number) => impatient.server.streams() === count;
+    while (!streams(1)) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!streams(0)) await new Promise((resolve) => setTimeout(resolve, 20));
+    stuck.destroy();
+  } finally {
+    await impatient.close();
+  }
+});
+
+test('events are read a mebibyte at a time, or one', async () => {
+  await publishVersions(1);
+  const { pool } = http.service.database;
+  await pool.query(
+    `INSERT INTO outbox (event_id, version, kind, key, value, published_at)
+     SELECT n, 1, 'retired', 'k', convert_to(repeat('x', n * 250000), 'UTF8'), now()
+     FROM generate_series(1, 5) AS n`,
+  );
+  const limit = { events: 16, bytes: 1024 * 1024 };
+  const sizes: number[] = [];
+  for (let after = 0n; sizes.length < 9; ) {
+    const events = await readFeed(pool, after, limit);
+    if (events.length === 0) break;
+    sizes.push(events.length);
+    after = events.at(-1)?.id ?? after;
+  }
+  // The version's own event with those of 250 and 500 kB; then each alone.
+  expect(sizes).toEqual([3, 1, 1, 1]);
+});
+
 test('a position that is none is refused, and so is one of another database', async () => {
   await publishVersions(1);
   const code = async (id: string) => {
@@ -184,4 +250,26 @@ test('a stop ends every open stream in order, and closes the server', async () =
   expect(await Promise.all(endings.map(({ rest }) => rest))).toEqual(new Array(5).fill('ended'));
   expect(http.server.streams()).toBe(0);
   await expect(http.ask('/healthz')).rejects.toThrow();
+});
+
+test('a request that is under way when the server stops is answered', async () => {
+  let answer = () => {};
+  let asked = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const slow = await openTestHttp(model, {
+    readiness: () => {
+      asked();
+      return new Promise((resolve) => {
+        answer = () => resolve({ ready: true, reasons: [], warnings: [] });
+      });
+    },
+  });
+  const asking = slow.ask('/readyz', null);
+  await arrived;
+  const closing = slow.close();
+  answer();
+  expect((await asking).status).toBe(200);
+  await closing;
 });

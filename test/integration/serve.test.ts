@@ -6,7 +6,7 @@ import { modelDigest } from '#src/model/digest.js';
 import { createModel, type Matrix, type Model } from '#src/model/model.js';
 import { readDeletions, readSample, readVersions } from '#src/store/audit.js';
 import { toJson } from '#src/store/json.js';
-import { readStatus } from '#src/store/status.js';
+import { readErasures, readStatus } from '#src/store/status.js';
 import { deletion, ingests, openTestHttp, type TestHttp, token, tokens } from '../support/http.js';
 import { configurationJson, tinyModel } from '../support/models.js';
 
@@ -224,7 +224,11 @@ describe('what is stored of samples', () => {
   });
 
   test('is summed up by the status', async () => {
-    const status = printed({ ...(await readStatus(pool())), lag: 0n });
+    const status = printed({
+      ...(await readStatus(pool())),
+      ...(await readErasures(pool(), 86_400_000)),
+      lag: 0n,
+    });
     expect(await http.json('/v1/status')).toEqual(status);
   });
 });

@@ -46,6 +46,7 @@ export async function openTestHttp(
       logger,
       model,
       topics: settings.topics,
+      erasureDeadlineMs: settings.erasureDeadlineMs,
       access: { tokens, openMetrics: true, localToken: null },
       readiness: async () => ({ ready: true, reasons: [], warnings: [] }),
       metrics: { contentType: 'text/plain', read: async () => '' },

@@ -1,5 +1,5 @@
 import { LegonetError } from '../../errors.js';
-import type { Stores } from '../../log/open.js';
+import type { OnLogLine, Stores } from '../../log/open.js';
 import { checkAccess } from '../../serve/access.js';
 import { catchUp } from '../../service/catch-up.js';
 import { ALL_ROLES, ROLES, runRole } from '../../service/roles.js';
@@ -23,11 +23,16 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
   }
   // Nobody is served by mistake: this is found out before anything starts.
   if (!options.once && roles.includes('serve')) await checkAccess(context.settings);
-  return withStores(context, async (stores) => {
+  const logLevel = options.demo ? 'warn' : context.settings.logLevel;
+  const logger = await createLogger({ logLevel });
+  const onLog: OnLogLine = ({ level, message, about }) => {
+    if (level === 'error') logger.error({ event: 'kafka', ...about }, message);
+    else logger.warn({ event: 'kafka', ...about }, message);
+  };
+  const work = async (stores: Stores) => {
     const show = options.demo ? await import('../demo/demo.js') : undefined;
     await ensureModel(stores, show?.DIGITS_MODEL ?? stores.settings.model);
-    const logLevel = options.demo ? 'warn' : stores.settings.logLevel;
-    const service = await openService({ ...stores, logger: await createLogger({ logLevel }) });
+    const service = await openService({ ...stores, logger });
     try {
       if (show && !(await show.demo(context, service))) return 1;
       if (options.once) await runOnce(context, service, show === undefined);
@@ -36,7 +41,8 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
       await service.close();
     }
     return 0;
-  });
+  };
+  return withStores<ExitCode>(context, work, onLog);
 }
 
 function parseRoles(list: string): AnyRole[] {
@@ -88,10 +94,12 @@ async function runAlways(
 ): Promise<void> {
   const { logger, model, settings } = service;
   const place = settings.databaseUrl ? 'DATABASE_URL' : settings.dataDir;
-  logger.info({ model: model.configuration.name, roles: all, place }, 'running');
+  const { name } = model.configuration;
+  logger.info({ event: 'service_started', model: name, roles: all, place }, 'running');
   const onFailure = (role: AnyRole, error: unknown) => {
     const code = error instanceof LegonetError ? error.code : undefined;
-    logger.error({ role, code, err: error }, 'role failed; it is taken up again');
+    const event = 'role_failed';
+    logger.error({ event, role, code, err: error }, 'role failed; it is taken up again');
   };
   const roles = ROLES.filter((role) => all.includes(role));
   const insight = all.includes('serve') ? createInsight(service, roles) : undefined;
@@ -105,5 +113,5 @@ async function runAlways(
         ...(quiet && { onListening: (url: string) => say(`HTTP is served at ${url}`) }),
       }),
   ]);
-  logger.info('stopped');
+  logger.info({ event: 'service_stopped' }, 'stopped');
 }

@@ -13,7 +13,8 @@ import type {
 import { SharedAdmin } from './admin.js';
 import { describeLimits, fetchRanges } from './cluster.js';
 import { createClient, type KafkaLogLine } from './connection.js';
-import { type ConsumeOptions, GroupConsumption } from './consumption.js';
+import type { ConsumeOptions } from './consume-options.js';
+import { GroupConsumption } from './consumption.js';
 import { Erasing } from './erasing.js';
 import { examineKafka, type KafkaFinding, UNKNOWN_LIMITS } from './examine.js';
 import { createPartitioning } from './partitioning.js';
