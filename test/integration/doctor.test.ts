@@ -34,8 +34,9 @@ async function look(
   environment: Record<string, string> = {},
   now: () => number = Date.now,
 ): Promise<Finding[]> {
-  const all = { DATABASE_URL: created.url, LEGONET_DATA_DIR: folder, ...environment };
-  return diagnose(readSettings(all), { environment: all, now });
+  const { DATABASE_URL = created.url } = environment;
+  const settings = readSettings({ DATABASE_URL, LEGONET_DATA_DIR: folder });
+  return diagnose(settings, { environment, now });
 }
 
 /** The only thing wrong, by name; a remedy is always there. */

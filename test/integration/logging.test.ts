@@ -45,6 +45,7 @@ test('a service logs events of the reference, and nothing of any sample, at ever
   const service = startLegonet(['start'], {
     DATABASE_URL: created.url,
     LEGONET_BUILD_DELAY_MS: '0',
+    LEGONET_HTTP_PORT: '0',
     LOG_LEVEL: 'trace',
   });
   await service.says('"event":"version_published"');
