@@ -11,7 +11,7 @@ import {
 import type { ConsumeOptions } from './consume-options.js';
 import { readMarked, withMarks } from './decoding.js';
 import { toLogError } from './errors.js';
-import { Trouble, withHeartbeats } from './heartbeats.js';
+import { atMost, Trouble, withHeartbeats } from './heartbeats.js';
 import { commitPlaces, type Place } from './places.js';
 import { inside, truncated } from './ranges.js';
 import { cut, toLogRecord } from './records.js';
@@ -49,6 +49,7 @@ export class GroupConsumption {
   async run(): Promise<void> {
     const { signal, topic } = this.#options;
     if (signal.aborted) return;
+    this.#options.canLeave?.((partition, ms) => this.#leavePartition(partition, ms));
     const end = () => this.#ended.abort();
     signal.addEventListener('abort', end, { once: true });
     const ended = new Promise<void>((resolve) => {
@@ -94,12 +95,7 @@ export class GroupConsumption {
       .then(() => this.#commit())
       .then(() => this.#consumer.disconnect())
       .catch(() => {});
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise((resolve) => {
-      timer = setTimeout(resolve, LEAVE_MS);
-    });
-    await Promise.race([left, enough]);
-    clearTimeout(timer);
+    await atMost(LEAVE_MS, left);
   }
 
   /**
@@ -114,6 +110,18 @@ export class GroupConsumption {
     const { topic } = this.#options;
     this.#consumer.pause([{ topic, partitions: [...partitions] }]);
     this.#begin(partitions, generation).catch((error) => this.#fail(error));
+  }
+
+  /** Takes the partition up again after a while, if it is still ours then. */
+  #leavePartition(partition: number, milliseconds: number): void {
+    const { topic } = this.#options;
+    const generation = this.#generation;
+    if (!this.#places.delete(partition)) return;
+    this.#consumer.pause([{ topic, partitions: [partition] }]);
+    const timer = setTimeout(() => {
+      this.#begin([partition], generation).catch((error) => this.#fail(error));
+    }, milliseconds);
+    this.#ended.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   async #begin(partitions: readonly number[], generation: number): Promise<void> {

@@ -26,3 +26,13 @@ export async function withHeartbeats(
   await beat();
   if (trouble) throw trouble;
 }
+
+/** Waits for something that may take its time, and no longer than so many milliseconds. */
+export async function atMost(milliseconds: number, something: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const enough = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([something, enough]);
+  clearTimeout(timer);
+}
