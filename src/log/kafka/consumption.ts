@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
 import type { LogRecord } from '../../events/record.js';
@@ -11,7 +12,7 @@ import {
 import type { ConsumeOptions } from './consume-options.js';
 import { readMarked, withMarks } from './decoding.js';
 import { toLogError } from './errors.js';
-import { atMost, Trouble, withHeartbeats } from './heartbeats.js';
+import { soon, Trouble, withHeartbeats } from './heartbeats.js';
 import { commitPlaces, type Place } from './places.js';
 import { inside, truncated } from './ranges.js';
 import { cut, toLogRecord } from './records.js';
@@ -19,7 +20,6 @@ import { cut, toLogRecord } from './records.js';
 const COMMIT_MS = 5000;
 /** Without a sign of life from kafkajs for so long it is stuck, whatever it says of itself. */
 const SILENCE_MS = 120_000;
-const LEAVE_MS = 15_000;
 const OUT_OF_RANGE = 'Offset out of range';
 
 /**
@@ -95,7 +95,7 @@ export class GroupConsumption {
       .then(() => this.#commit())
       .then(() => this.#consumer.disconnect())
       .catch(() => {});
-    await atMost(LEAVE_MS, left);
+    await soon(left);
   }
 
   /**
@@ -118,10 +118,9 @@ export class GroupConsumption {
     const generation = this.#generation;
     if (!this.#places.delete(partition)) return;
     this.#consumer.pause([{ topic, partitions: [partition] }]);
-    const timer = setTimeout(() => {
-      this.#begin([partition], generation).catch((error) => this.#fail(error));
-    }, milliseconds);
-    this.#ended.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    sleep(milliseconds, undefined, { signal: this.#ended.signal })
+      .then(() => this.#begin([partition], generation))
+      .catch((error) => this.#fail(error));
   }
 
   async #begin(partitions: readonly number[], generation: number): Promise<void> {
@@ -178,10 +177,9 @@ export class GroupConsumption {
     // Compaction has taken what was last: the consumer goes past it, or lags for ever.
     if (this.#holds(place) && place.cursor < next) await this.#hand(payload, place, [], next);
     if (!this.#holds(place)) return;
-    place.cursor = next;
     payload.resolveOffset(String(next - 1n));
-    const goOn = this.#options.onProgress?.(partition, next) ?? true;
-    if (!goOn) this.#consumer.pause([{ topic: this.#options.topic, partitions: [partition] }]);
+    if (this.#options.onProgress?.(partition, next) === false)
+      this.#consumer.pause([{ topic: this.#options.topic, partitions: [partition] }]);
   }
 
   async #hand(

@@ -27,11 +27,13 @@ export async function withHeartbeats(
   if (trouble) throw trouble;
 }
 
-/** Waits for something that may take its time, and no longer than so many milliseconds. */
-export async function atMost(milliseconds: number, something: Promise<unknown>): Promise<void> {
+const SOON_MS = 15_000;
+
+/** Waits for something that may take longer, and then goes on by itself. */
+export async function soon(something: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const enough = new Promise((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
+    timer = setTimeout(resolve, SOON_MS);
   });
   await Promise.race([something, enough]);
   clearTimeout(timer);
