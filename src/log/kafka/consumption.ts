@@ -11,7 +11,7 @@ import {
 } from './connection.js';
 import type { ConsumeOptions } from './consume-options.js';
 import { readMarked, withMarks } from './decoding.js';
-import { toLogError } from './errors.js';
+import { OUT_OF_RANGE, toLogError } from './errors.js';
 import { soon, Trouble, withHeartbeats } from './heartbeats.js';
 import { commitPlaces, type Place } from './places.js';
 import { inside, truncated } from './ranges.js';
@@ -20,7 +20,6 @@ import { cut, toLogRecord } from './records.js';
 const COMMIT_MS = 5000;
 /** Without a sign of life from kafkajs for so long it is stuck, whatever it says of itself. */
 const SILENCE_MS = 120_000;
-const OUT_OF_RANGE = 'Offset out of range';
 
 /**
  * One consumption by a consumer group of kafkajs. Positions come from `start`, never from Kafka: a
