@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../dist/cli/program.js';
+import { asyncApi } from '../dist/events/async-api.js';
 import { eventSchema, schemaFile } from '../dist/events/json-schema.js';
 import { EVENT_TYPES } from '../dist/events/schemas.js';
 
@@ -11,7 +12,16 @@ const schemas = Object.keys(EVENT_TYPES).map((type) => ({
   path: `schemas/${schemaFile(type)}`,
   text: `${JSON.stringify(eventSchema(type), null, 2)}\n`,
 }));
-const files = [...schemas, { path: 'docs/reference/cli.md', text: await commandLine() }];
+const { version } = JSON.parse(read('package.json'));
+const asyncApiFile = {
+  path: 'schemas/asyncapi.json',
+  text: `${JSON.stringify(asyncApi(version), null, 2)}\n`,
+};
+const files = [
+  ...schemas,
+  asyncApiFile,
+  { path: 'docs/reference/cli.md', text: await commandLine() },
+];
 
 if (process.argv.includes('--check')) {
   const stale = files.filter(({ path, text }) => read(path) !== text);

@@ -1,4 +1,4 @@
-import { type OnLogLine, openStores, type Stores } from '../service/open.js';
+import { type OnLogLine, openStores, type Stores } from '../log/open.js';
 import type { Context } from './context.js';
 
 /** Opens the database for one command, and closes it whatever happens. */

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { EVENT_TYPES, type EventType, id, time } from './schemas.js';
 
-/** JSON Schema 2020-12 of a whole CloudEvent of the type, in JSON format. */
-export function eventSchema(type: EventType): Record<string, unknown> {
+/** JSON Schema of a whole CloudEvent of the type, in JSON format; 2020-12 unless asked for another. */
+export function eventSchema(
+  type: EventType,
+  target: 'draft-2020-12' | 'draft-07' = 'draft-2020-12',
+): Record<string, unknown> {
   const data = EVENT_TYPES[type];
   const envelope = z.object({
     specversion: z.literal('1.0'),
@@ -13,7 +16,11 @@ export function eventSchema(type: EventType): Record<string, unknown> {
     datacontenttype: z.string().optional().describe('A JSON media type; JSON if left out.'),
     data,
   });
-  const { $schema, ...schema } = z.toJSONSchema(envelope, { io: 'input', unrepresentable: 'any' });
+  const { $schema, ...schema } = z.toJSONSchema(envelope, {
+    io: 'input',
+    unrepresentable: 'any',
+    target,
+  });
   const description = z.globalRegistry.get(data)?.description;
   return { $schema, $id: `urn:legonet:schema:${type}`, title: type, description, ...schema };
 }

@@ -13,6 +13,7 @@ import {
   type ErasureProgress,
   type EventLog,
   type NewRecord,
+  type Place,
 } from './event-log.js';
 
 const PARTITION = 0;
@@ -32,8 +33,9 @@ export class EmbeddedLog implements EventLog {
     this.#database = database;
   }
 
-  async append(topic: string, records: readonly NewRecord[]): Promise<void> {
-    await this.#append(topic, records);
+  async append(topic: string, records: readonly NewRecord[]): Promise<Place[]> {
+    const first = await this.#append(topic, records);
+    return records.map((_, i) => ({ partition: PARTITION, position: first + BigInt(i) }));
   }
 
   /** Returns the first record's position. */

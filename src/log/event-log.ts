@@ -10,6 +10,9 @@ export type NewRecord = {
   readonly partition?: number;
 };
 
+/** Where a record is. */
+export type Place = { readonly partition: number; readonly position: bigint };
+
 /** Consecutive records of one partition; positions may have gaps where records were erased. */
 export type Batch = {
   readonly partition: number;
@@ -68,8 +71,11 @@ export interface EventLog {
   readonly shares: boolean;
   /** Makes what the log needs, or checks it; throws what an operator has to mend. */
   prepare?(): Promise<void>;
-  /** Resolves when the records are durable. Records of one call with one key keep their order. */
-  append(topic: string, records: readonly NewRecord[]): Promise<void>;
+  /**
+   * Resolves when the records are durable, with the place of each in the records' order. Records of one
+   * call with one key keep their order.
+   */
+  append(topic: string, records: readonly NewRecord[]): Promise<readonly Place[]>;
   /** The position after the last record, by partition. */
   ends(topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** Reads on from where the consumer is and waits for more, until the signal aborts. */

@@ -112,6 +112,11 @@ export function weightsBytes(weights: Weights): Uint8Array {
   return littleEndian(weights);
 }
 
+/** Inverse of `weightsBytes`, in a buffer of their own. */
+export function readWeights(bytes: Uint8Array): Weights {
+  return new Float32Array(littleEndian(new Uint8Array(bytes), 4).buffer);
+}
+
 /** SHA-256 of the canonical bytes, hex. */
 export function weightsDigest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');

@@ -1,5 +1,6 @@
 import { LegonetError } from '../errors.js';
 import { type Keys, prepareKeys } from './activation.js';
+import { littleEndian } from './bytes.js';
 import {
   configurationDigest,
   LIMITS,
@@ -50,6 +51,23 @@ export function createModel(configuration: ModelConfiguration, files: ModelFiles
     shape,
     classIndex: new Map(classes.map((name, index) => [name, index])),
   };
+}
+
+/** The files' content from their stored bytes: keys int8, the projection float64 little-endian. */
+export function storedFiles(
+  { encoder, adapters }: ModelConfiguration,
+  stored: { readonly keys: Uint8Array | null; readonly projection: Uint8Array | null },
+): ModelFiles {
+  const columns = encoder.dimension;
+  const floats = stored.projection && littleEndian(Uint8Array.from(stored.projection), 8);
+  const values = floats && new Float64Array(floats.buffer);
+  const projection: Matrix | null = values && { rows: values.length / columns, columns, values };
+  const keys: Matrix | null = stored.keys && {
+    rows: adapters,
+    columns: stored.keys.length / adapters,
+    values: Int8Array.from(stored.keys),
+  };
+  return { ...(keys && { keys }), ...(projection && { projection }) };
 }
 
 function createQuantiser({ encoder }: ModelConfiguration, projection?: Matrix): Quantiser {

@@ -1,7 +1,7 @@
 import { LegonetError } from '../errors.js';
 import { RECORD_TIME_HEADER } from '../events/record.js';
+import type { Stores } from '../log/open.js';
 import { markRedriven, readRawLetter } from '../store/dead-letters.js';
-import type { Stores } from './open.js';
 
 /**
  * Puts a dead letter's record into the log again, at the end, with the time of its first appearance.

@@ -5,7 +5,7 @@ import {
   sampleDeleted,
   subjectErased,
 } from '../events/cloud-event.js';
-import type { Stores } from './open.js';
+import type { Stores } from '../log/open.js';
 
 /** A request for the deletion of samples, or of all samples of subjects. */
 export type Request = {

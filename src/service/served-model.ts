@@ -1,6 +1,5 @@
 import { LegonetError } from '../errors.js';
-import { weightsDigest } from '../model/adapter.js';
-import { littleEndian } from '../model/bytes.js';
+import { readWeights, weightsDigest } from '../model/adapter.js';
 import { modelDigest } from '../model/digest.js';
 import type { Model } from '../model/model.js';
 import type { AdapterWeights } from '../model/predict.js';
@@ -57,8 +56,6 @@ export async function loadServedModel(
   return {
     version: latest.version,
     modelDigest: latest.model_digest,
-    weights: rows.map(({ members, bytes }) =>
-      members === 0 ? null : new Float32Array(littleEndian(new Uint8Array(bytes), 4).buffer),
-    ),
+    weights: rows.map(({ members, bytes }) => (members === 0 ? null : readWeights(bytes))),
   };
 }

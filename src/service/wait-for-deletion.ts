@@ -1,7 +1,7 @@
 import { LegonetError } from '../errors.js';
+import type { Stores } from '../log/open.js';
 import { heldRoles } from '../store/lock.js';
 import { waitUntil } from './catch-up.js';
-import type { Stores } from './open.js';
 import type { Request } from './request-deletions.js';
 import { canRecover, ROLES, runRole } from './roles.js';
 import type { Service } from './service.js';

@@ -1,7 +1,7 @@
 import { LegonetError } from '../errors.js';
 import { littleEndian } from '../model/bytes.js';
-import { type ModelConfiguration, parseConfiguration } from '../model/configuration.js';
-import { createModel, type Matrix, type Model, type ModelFiles } from '../model/model.js';
+import { parseConfiguration } from '../model/configuration.js';
+import { createModel, type Model, type ModelFiles, storedFiles } from '../model/model.js';
 import { type Database, type Queryable, transaction } from './database.js';
 
 type ModelRow = {
@@ -66,18 +66,4 @@ export async function saveModel(
       `another configuration is in force (digest ${rows[0]?.digest}): use another database or data directory`,
     );
   });
-}
-
-function storedFiles(configuration: ModelConfiguration, row: ModelRow): ModelFiles {
-  const { encoder, adapters } = configuration;
-  const columns = encoder.dimension;
-  const floats = row.projection && littleEndian(Uint8Array.from(row.projection), 8);
-  const values = floats && new Float64Array(floats.buffer);
-  const projection: Matrix | null = values && { rows: values.length / columns, columns, values };
-  const keys: Matrix | null = row.keys && {
-    rows: adapters,
-    columns: row.keys.length / adapters,
-    values: Int8Array.from(row.keys),
-  };
-  return { ...(keys && { keys }), ...(projection && { projection }) };
 }

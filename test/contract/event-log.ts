@@ -105,6 +105,23 @@ export function eventLogContract(
         }
       });
 
+      test('each record is where its append says, in the order of the records', async () => {
+        const appended = [
+          ...(await log.append(topic, [record('a', '0'), record('b', '1'), record('a', '2')])),
+          ...(await log.append(topic, [record('c', '3'), record('d', '4')])),
+        ];
+        const found = new Map(
+          (await readLog(log, topic)).map(({ partition, position, value }) => [
+            `${partition}:${position}`,
+            text(value),
+          ]),
+        );
+        expect(
+          appended.map(({ partition, position }) => found.get(`${partition}:${position}`)),
+        ).toEqual(['0', '1', '2', '3', '4']);
+        expect(await log.append(topic, [])).toEqual([]);
+      });
+
       test('keys, values and headers come back as they were', async () => {
         const given: NewRecord[] = [
           {

@@ -58,7 +58,9 @@ async function appendAll(
     const records = Array.from({ length: each }, (_, i) => {
       return { key: `k${from + i}`, value: Buffer.from(`${from + i}`) };
     });
-    await persist(() => log.append(topic, records));
+    await persist(async () => {
+      await log.append(topic, records);
+    });
     await reached(from + each);
   }
 }

@@ -138,8 +138,9 @@ describe('redrive', () => {
     const { log } = service;
     const eager: EventLog = {
       append: async (topic, records) => {
-        await log.append(topic, records);
+        const places = await log.append(topic, records);
         await catchUp(service, never);
+        return places;
       },
       ends: (topic) => log.ends(topic),
       consume: (topic, consumption) => log.consume(topic, consumption),

@@ -68,7 +68,9 @@ export async function openTestHttp(
       if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
       return (await answer.json()) as never;
     },
-    append: (records) => log.append(settings.topics.sampleEvents, records),
+    append: async (records) => {
+      await log.append(settings.topics.sampleEvents, records);
+    },
     catchUp: () => catchUp(service, NEVER),
     close: async () => {
       await server.close();

@@ -47,8 +47,8 @@ export class Pipeline {
     await saveModel(this.database, this.#model, {});
   }
 
-  append(records: readonly NewRecord[]): Promise<void> {
-    return this.log.append(TOPIC, records);
+  async append(records: readonly NewRecord[]): Promise<void> {
+    await this.log.append(TOPIC, records);
   }
 
   /** Everything that the log holds now. */

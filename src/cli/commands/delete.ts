@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { LegonetError } from '../../errors.js';
 import { id, sampleId } from '../../events/schemas.js';
-import type { Stores } from '../../service/open.js';
+import type { Stores } from '../../log/open.js';
 import { type Request, requestDeletions } from '../../service/request-deletions.js';
 import { helpUntilPublished } from '../../service/wait-for-deletion.js';
 import {

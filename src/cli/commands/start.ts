@@ -1,7 +1,7 @@
 import { LegonetError } from '../../errors.js';
+import type { OnLogLine, Stores } from '../../log/open.js';
 import { checkAccess } from '../../serve/access.js';
 import { catchUp } from '../../service/catch-up.js';
-import type { OnLogLine, Stores } from '../../service/open.js';
 import { ALL_ROLES, ROLES, runRole } from '../../service/roles.js';
 import { createInsight, runServe } from '../../service/serve.js';
 import { openService, type Service } from '../../service/service.js';

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { Kafka } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
 import type { KafkaSettings, Topics } from '../../settings.js';
-import type { Consumption, Erasure, ErasureProgress, EventLog, NewRecord } from '../event-log.js';
+import type {
+  Consumption,
+  Erasure,
+  ErasureProgress,
+  EventLog,
+  NewRecord,
+  Place,
+} from '../event-log.js';
 import type { Finding } from '../finding.js';
 import { SharedAdmin } from './admin.js';
 import { describeLimits, fetchRanges } from './cluster.js';
@@ -107,14 +114,15 @@ export class KafkaLog implements EventLog {
   }
 
   /** Throws `record_key_missing` or `record_too_large` before anything is appended, or trouble. */
-  async append(topic: string, records: readonly NewRecord[]): Promise<void> {
-    if (records.length === 0) return;
+  async append(topic: string, records: readonly NewRecord[]): Promise<Place[]> {
+    if (records.length === 0) return [];
     for (const record of records) this.#check(topic, record);
     const count = await this.#countPartitions(topic);
     const placed = records.map((record) => {
       return { record, partition: record.partition ?? this.#partitionOf(topic, record.key, count) };
     });
-    await this.#producer.append(topic, placed);
+    const positions = await this.#producer.append(topic, placed);
+    return placed.map(({ partition }, i) => ({ partition, position: positions[i] as bigint }));
   }
 
   #check(topic: string, record: NewRecord): void {

@@ -1,9 +1,9 @@
 import type { EventLog } from '../../log/event-log.js';
 import type { Finding } from '../../log/finding.js';
+import { logOf, openDatabaseOf, unreachable } from '../../log/open.js';
 import type { Settings } from '../../settings.js';
 import type { Database } from '../../store/database.js';
 import { readLag } from '../catch-up.js';
-import { logOf, openDatabaseOf, unreachable } from '../open.js';
 import { examineDatabase, migrationsFinding } from './database.js';
 import { examineMachine } from './machine.js';
 import { examinePipeline } from './pipeline.js';

@@ -1,10 +1,10 @@
 import { LegonetError } from '../errors.js';
-import { EmbeddedLog } from '../log/embedded.js';
-import type { EventLog } from '../log/event-log.js';
 import type { Settings } from '../settings.js';
 import { type Database, isRetryable, openDatabase, sqlState } from '../store/database.js';
 import { openEmbeddedPostgres } from '../store/embedded/open.js';
 import { migrate } from '../store/migrate.js';
+import { EmbeddedLog } from './embedded.js';
+import type { EventLog } from './event-log.js';
 
 /** The database and the log on it. */
 export type Stores = {
@@ -78,7 +78,7 @@ export async function logOf(
   const { kafka, topics, erasureDeadlineMs } = settings;
   if (!kafka) return new EmbeddedLog(database);
   // Loaded where it is used: it takes its time.
-  const { KafkaLog } = await import('../log/kafka/log.js');
+  const { KafkaLog } = await import('./kafka/log.js');
   return new KafkaLog({ kafka, topics, erasureDeadlineMs, onLog });
 }
 

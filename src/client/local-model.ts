@@ -1,0 +1,130 @@
+import { LegonetError } from '../errors.js';
+import { readWeights, type Weights, weightsBytes, weightsDigest } from '../model/adapter.js';
+import type { Kernel } from '../model/kernel.js';
+import type { Model } from '../model/model.js';
+import { type AdapterWeights, type Prediction, predict } from '../model/predict.js';
+import { checkInt8, quantise } from '../model/quantise.js';
+import { unknowns } from '../model/statistics.js';
+import type { Announcement } from './announcement.js';
+
+/** Numbers as the encoder gives them, or Int8Array for an encoding that is quantised already. */
+export type EncodingInput = ArrayLike<number>;
+
+/** Predictions that are all of one version. */
+export type Predicted = {
+  readonly version: number;
+  readonly modelDigest: string;
+  /** One for each encoding, in their order. */
+  readonly predictions: readonly Prediction[];
+};
+
+/** What is in use: whole, and never changed. */
+type Current = { readonly announcement: Announcement; readonly weights: AdapterWeights };
+
+/** A copy of the model in memory. Every weight in it has the digest that its version names. */
+export class LocalModel {
+  readonly model: Model;
+  readonly #kernel: Kernel;
+  readonly #bytes: number;
+  /** Of an adapter without members: all zeros. With members, its weights are never all zeros. */
+  readonly #empty: string;
+  #held = new Map<string, Weights>();
+  #current: Current | null = null;
+  #retired: number | null = null;
+
+  constructor(model: Model, kernel: Kernel) {
+    this.model = model;
+    this.#kernel = kernel;
+    const count = unknowns(model.shape) * model.shape.classes;
+    this.#empty = weightsDigest(weightsBytes(new Float32Array(count)));
+    this.#bytes = 4 * count;
+  }
+
+  get announcement(): Announcement | null {
+    return this.#current?.announcement ?? null;
+  }
+
+  /** Bytes of one adapter's weights. */
+  get weightsBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Digests of weights in memory. */
+  get held(): ReadonlySet<string> {
+    return new Set(this.#held.keys());
+  }
+
+  has(digest: string): boolean {
+    return this.#held.has(digest);
+  }
+
+  /** Weights from their bytes. Throws `digest_mismatch`. */
+  read(digest: string, bytes: Uint8Array): Weights {
+    if (bytes.byteLength === this.#bytes && weightsDigest(bytes) === digest) {
+      return readWeights(bytes);
+    }
+    throw new LegonetError(
+      'digest_mismatch',
+      `weights ${digest} are not what their digest says: damaged on the way; they are fetched again`,
+      'retryable',
+    );
+  }
+
+  /** Takes a version into use, with weights that are not held yet, and lets go of what it has not. */
+  adopt(announcement: Announcement, fetched: ReadonlyMap<string, Weights>): void {
+    const held = new Map<string, Weights>();
+    const weights = announcement.weights.map((digest) => {
+      const found = fetched.get(digest) ?? this.#held.get(digest);
+      if (!found) throw new TypeError(`version ${announcement.version} lacks weights ${digest}`);
+      held.set(digest, found);
+      return digest === this.#empty ? null : found;
+    });
+    this.#held = held;
+    this.#current = { announcement, weights };
+    this.#retired = null;
+  }
+
+  /** Refuses to predict from now on, if this version is in use. */
+  retire(version: number): void {
+    if (this.#current?.announcement.version === version) this.#retired = version;
+  }
+
+  /** Lets go of weights that are erased everywhere. */
+  forget(digests: readonly string[]): void {
+    if (this.#retired === null) return;
+    for (const digest of digests) this.#held.delete(digest);
+    if (this.#current) this.#current = { ...this.#current, weights: [] };
+  }
+
+  get retired(): boolean {
+    return this.#retired !== null;
+  }
+
+  /**
+   * Predicts by the version in use. Throws `no_version` before there is one, `version_retired`,
+   * `wrong_dimension`, `not_finite`, `negative_value`.
+   */
+  predict(encodings: readonly EncodingInput[]): Predicted {
+    if (!this.#current) {
+      throw new LegonetError('no_version', 'no version is loaded: none is published yet');
+    }
+    if (this.#retired !== null) {
+      throw new LegonetError(
+        'version_retired',
+        `version ${this.#retired} is retired, a sample of it was deleted, and the next one is not loaded yet: try again`,
+        'retryable',
+      );
+    }
+    const { announcement, weights } = this.#current;
+    const { quantiser, shape } = this.model;
+    const rows = new Int8Array(encodings.length * shape.dimension);
+    encodings.forEach((given, i) => {
+      const row =
+        given instanceof Int8Array ? checkInt8(quantiser, given) : quantise(quantiser, given);
+      rows.set(row, i * shape.dimension);
+    });
+    const { version, modelDigest } = announcement;
+    const predictions = predict(this.#kernel, this.model, weights, rows, encodings.length);
+    return { version, modelDigest, predictions };
+  }
+}
