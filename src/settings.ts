@@ -53,6 +53,13 @@ const schema = z.object({
   LEGONET_ERASURE_DEADLINE_MS: whole(1000, 90 * DAY_MS, 'number of milliseconds').prefault(
     String(DAY_MS),
   ),
+  LEGONET_HTTP_HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]+$/, 'expected a host name or an IP address')
+    .default('127.0.0.1'),
+  LEGONET_HTTP_PORT: whole(0, 65_535).prefault('7070'),
+  LEGONET_TOKENS_FILE: z.string().min(1).optional(),
+  LEGONET_STALLED_AFTER_MS: whole(1000, DAY_MS, 'number of milliseconds').prefault('60000'),
   LOG_LEVEL: z.enum(LEVELS, `expected one of ${LEVELS.join(', ')}`).default('info'),
 });
 type Values = z.infer<typeof schema>;
@@ -109,6 +116,16 @@ export type Topics = {
   readonly deadLetters: string;
 };
 
+export type HttpSettings = {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Undefined: the token in the data directory, if that is in use. */
+  readonly tokensFile: string | undefined;
+  /** How long work may wait without any of it being done before the process is not ready. */
+  readonly stalledAfterMs: number;
+};
+
 export type Settings = {
   /** Undefined: the embedded server in the data directory. */
   readonly databaseUrl: string | undefined;
@@ -121,6 +138,7 @@ export type Settings = {
   readonly buildDelayMs: number;
   /** From the deletion of a sample until its payload is gone from the log. */
   readonly erasureDeadlineMs: number;
+  readonly http: HttpSettings;
   readonly logLevel: string;
 };
 
@@ -152,6 +170,12 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     model: values.LEGONET_MODEL,
     buildDelayMs: values.LEGONET_BUILD_DELAY_MS,
     erasureDeadlineMs: values.LEGONET_ERASURE_DEADLINE_MS,
+    http: {
+      host: values.LEGONET_HTTP_HOST,
+      port: values.LEGONET_HTTP_PORT,
+      tokensFile: values.LEGONET_TOKENS_FILE,
+      stalledAfterMs: values.LEGONET_STALLED_AFTER_MS,
+    },
     logLevel: values.LOG_LEVEL,
   };
 }

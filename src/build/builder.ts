@@ -1,12 +1,14 @@
-import { LegonetError } from '../errors.js';
-import type { BuiltAdapter } from '../model/build.js';
 import { modelDigest } from '../model/digest.js';
 import type { Model } from '../model/model.js';
 import { type Database, transaction } from '../store/database.js';
+import { countBuilders } from '../store/lock.js';
 import { announce } from './announce.js';
-import { commitVersion, type NewVersion } from './commit.js';
+import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
 import { type BuildPlan, cutJson, readPlan } from './plan.js';
+import { buildShared, SHARE_FROM } from './share.js';
+import { endBuild } from './tasks.js';
+import { buildAll } from './work.js';
 
 export type BuildOptions = {
   readonly database: Database;
@@ -23,6 +25,8 @@ export type BuildOutcome = {
   readonly version: number;
   readonly modelDigest: string;
   readonly rebuilt: readonly number[];
+  /** How many of them other processes have built. */
+  readonly helped: number;
   readonly deletions: readonly string[];
   readonly retired: readonly number[];
 };
@@ -36,31 +40,77 @@ export async function buildVersion(
   options: BuildOptions,
   signal: AbortSignal,
 ): Promise<BuildOutcome | null> {
-  const { database, model, now, reached = () => {} } = options;
+  const prepared = await prepare(options, signal);
+  if (!prepared) return null;
+  const { plan, built, shared } = prepared;
+  try {
+    if (built.size > 0 || plan.latest === null) return await commit(options, prepared);
+    await applyWithoutBuild(options.database, plan, plan.latest.version);
+    return null;
+  } finally {
+    if (shared !== null) await endBuild(options.database, shared);
+  }
+}
+
+type Prepared = {
+  readonly plan: BuildPlan;
+  readonly built: ReadonlyMap<number, Rebuilt>;
+  readonly shared: string | null;
+};
+
+/** Takes the cut and builds from it. Null when nothing has changed. */
+async function prepare(options: BuildOptions, signal: AbortSignal): Promise<Prepared | null> {
+  const { database, reached = () => {} } = options;
   const client = await database.pool.connect();
-  let prepared: { plan: BuildPlan; built: Map<number, BuiltAdapter> } | null;
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const exported = await client.query('SELECT pg_export_snapshot() AS name');
     const plan = await readPlan(client);
     reached('build.cut-taken');
-    prepared = plan.needed
-      ? { plan, built: await rebuild(options, plan, exported.rows[0].name, signal) }
+    const prepared = plan.needed
+      ? { plan, ...(await rebuild(options, plan, exported.rows[0].name, signal)) }
       : null;
     await client.query('COMMIT');
     client.release();
+    return prepared;
   } catch (error) {
     // The session ends with whatever is left open in it, the exported snapshot included.
     client.release(true);
     throw error;
   }
-  if (!prepared) return null;
-  const { plan, built } = prepared;
-  if (built.size === 0 && plan.latest !== null) {
-    await applyWithoutBuild(database, plan, plan.latest.version);
-    return null;
+}
+
+/** With others, where there are any and it pays. */
+async function rebuild(
+  options: BuildOptions,
+  plan: BuildPlan,
+  snapshot: string,
+  signal: AbortSignal,
+): Promise<Omit<Prepared, 'plan'>> {
+  const { database, onAdapter = () => {}, reached = () => {} } = options;
+  const cut = cutJson(plan.cut);
+  const built = new Map<number, Rebuilt>();
+  let shared: string | null = null;
+  if (plan.dirty.length >= SHARE_FROM && (await countBuilders(database.pool)) > 1) {
+    const leader = { ...options, onAdapter, reached };
+    const { build, own, handedIn } = await buildShared(leader, plan, snapshot, cut, signal);
+    for (const [adapter, result] of [...own, ...handedIn]) built.set(adapter, result);
+    shared = build.id;
+  } else {
+    const done = (adapter: number, result: Rebuilt) => {
+      built.set(adapter, result);
+      onAdapter(built.size, plan.dirty.length);
+    };
+    await buildAll(options, { snapshot, cut }, plan.dirty, done, signal);
   }
-  const next = nextVersion(model, plan, built);
+  return { built: new Map([...built].sort(([a], [b]) => a - b)), shared };
+}
+
+async function commit(
+  { database, model, now, reached = () => {} }: BuildOptions,
+  { plan, built, shared }: Prepared,
+): Promise<BuildOutcome> {
+  const next = nextVersion(model, plan, built, shared);
   reached('build.before-commit');
   const retirements = await transaction(database.pool, async (tx) => {
     const retired = await commitVersion(tx, next);
@@ -73,37 +123,17 @@ export async function buildVersion(
     version: next.version,
     modelDigest: next.modelDigest,
     rebuilt: [...built.keys()],
+    helped: [...built.values()].filter(({ bytes }) => bytes === undefined).length,
     deletions: plan.deletions,
     retired: retirements.map(({ version }) => version),
   };
 }
 
-async function rebuild(
-  { model, compute, onAdapter = () => {} }: BuildOptions,
-  plan: BuildPlan,
-  snapshot: string,
-  signal: AbortSignal,
-): Promise<Map<number, BuiltAdapter>> {
-  const built = new Map<number, BuiltAdapter>();
-  const { lambda } = model.configuration.adapter;
-  const stopped = new LegonetError('build_stopped', 'the build was stopped', 'retryable');
-  await Promise.all(
-    plan.dirty.map(async ({ adapter, builtIn, kept }) => {
-      if (signal.aborted) throw stopped;
-      const task = { adapter, builtIn, kept, shape: model.shape, lambda, cut: cutJson(plan.cut) };
-      const result = await compute.build(task, snapshot);
-      if (signal.aborted) throw stopped;
-      built.set(adapter, result);
-      onAdapter(built.size, plan.dirty.length);
-    }),
-  );
-  return new Map([...built].sort(([a], [b]) => a - b));
-}
-
 function nextVersion(
   model: Model,
   plan: BuildPlan,
-  built: ReadonlyMap<number, BuiltAdapter>,
+  built: ReadonlyMap<number, Rebuilt>,
+  shared: string | null,
 ): NewVersion {
   const digests = plan.digests.map((digest, adapter) => built.get(adapter)?.digest ?? digest ?? '');
   const parent = plan.latest?.version ?? null;
@@ -114,6 +144,7 @@ function nextVersion(
     configDigest: model.digest,
     plan,
     built,
+    shared,
   };
 }
 

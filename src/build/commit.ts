@@ -12,8 +12,14 @@ export type NewVersion = {
   readonly modelDigest: string;
   readonly configDigest: string;
   readonly plan: BuildPlan;
-  readonly built: ReadonlyMap<number, BuiltAdapter>;
+  readonly built: ReadonlyMap<number, Rebuilt>;
+  /** The build whose results hold the weights that others have built. */
+  readonly shared: string | null;
 };
+
+/** An adapter rebuilt. Without `bytes`, its weights are among the shared build's results. */
+export type Rebuilt = Pick<BuiltAdapter, 'members' | 'digest'> &
+  Partial<Pick<BuiltAdapter, 'bytes'>>;
 
 /** A version retired by the commit, and the digests of the weights erased with it. */
 export type Retirement = { readonly version: number; readonly erasedWeights: readonly string[] };
@@ -21,7 +27,7 @@ export type Retirement = { readonly version: number; readonly erasedWeights: rea
 /**
  * Writes the version and everything that hangs on it, in the caller's transaction: weights, revisions,
  * cleared marks, applied deletions, retirements. Throws `build_overtaken` if the parent is no longer
- * the latest version.
+ * the latest version, `build_stopped` if the shared build is over; both are retryable.
  */
 export async function commitVersion(client: Queryable, next: NewVersion): Promise<Retirement[]> {
   const rebuilt = [...next.built.keys()];
@@ -61,15 +67,18 @@ async function insertVersion(client: Queryable, next: NewVersion, rebuilt: numbe
   throw new LegonetError('build_overtaken', 'another builder has committed first', 'retryable');
 }
 
-async function insertRevisions(client: Queryable, { version, built }: NewVersion) {
+async function insertRevisions(client: Queryable, { version, built, shared }: NewVersion) {
   const adapters = [...built.values()];
-  const digests = textArray(adapters.map(({ digest }) => digest));
+  const own = adapters.flatMap(({ digest, bytes }) => (bytes ? [{ digest, bytes }] : []));
   await client.query(
     `INSERT INTO weights (digest, bytes)
      SELECT DISTINCT ON (digest) digest, bytes FROM unnest($1::text[], $2::bytea[]) AS w(digest, bytes)
      ORDER BY digest ON CONFLICT DO NOTHING`,
-    [digests, byteaArray(adapters.map(({ bytes }) => bytes))],
+    [textArray(own.map(({ digest }) => digest)), byteaArray(own.map(({ bytes }) => bytes))],
   );
+  const others = [...built].flatMap(([adapter, { bytes }]) => (bytes ? [] : [adapter]));
+  if (shared !== null) await insertHandedIn(client, shared, others);
+  const digests = textArray(adapters.map(({ digest }) => digest));
   await client.query(
     `WITH superseded AS (
        UPDATE adapter_revisions SET until = $1 WHERE adapter = ANY($2::int[]) AND until IS NULL
@@ -82,6 +91,23 @@ async function insertRevisions(client: Queryable, { version, built }: NewVersion
      UPDATE adapters a SET version = $1, members = r.members, weights_digest = r.weights_digest
      FROM revised r WHERE a.adapter = r.adapter`,
     [version, int4Array([...built.keys()]), int4Array(adapters.map((a) => a.members)), digests],
+  );
+}
+
+/** Weights that others have built, from where they put them: they do not pass through this process. */
+async function insertHandedIn(client: Queryable, build: string, adapters: readonly number[]) {
+  const { rowCount } = await client.query(
+    'SELECT FROM shared_builds WHERE build = $1 FOR KEY SHARE',
+    [build],
+  );
+  if (rowCount === 0) {
+    throw new LegonetError('build_stopped', 'the shared build is over', 'retryable');
+  }
+  await client.query(
+    `INSERT INTO weights (digest, bytes)
+     SELECT DISTINCT ON (digest) digest, bytes FROM build_results
+     WHERE build = $1 AND adapter = ANY($2::int[]) ORDER BY digest ON CONFLICT DO NOTHING`,
+    [build, int4Array(adapters)],
   );
 }
 

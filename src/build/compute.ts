@@ -12,6 +12,10 @@ export interface Compute {
   activate(encodings: Int8Array, count: number): Promise<Int32Array>;
   /** Builds one adapter as of an exported snapshot. */
   build(task: AdapterTask, snapshot: string): Promise<BuiltAdapter>;
+  /** How many adapters it builds at a time. */
+  readonly parallel: number;
+  /** Resolves when the next build can begin at once. */
+  ready(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,6 +32,10 @@ export function inlineCompute(url: string, kernel: Kernel, model: Model): Comput
       const result = last.then(async () => buildInSnapshot(await client, kernel, task, snapshot));
       last = result.catch(() => {});
       return result;
+    },
+    parallel: 1,
+    ready: async () => {
+      await client;
     },
     close: async () => {
       await last;

@@ -19,7 +19,7 @@ export type BuildPlan = {
 };
 
 /** An adapter, and the version it was last built in. */
-type Dirty = {
+export type Dirty = {
   readonly adapter: number;
   readonly builtIn: number | null;
   /** Whether its statistics are kept. */

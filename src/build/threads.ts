@@ -4,6 +4,7 @@ import { Piscina } from 'piscina';
 import type { Keys } from '../model/activation.js';
 import type { Model } from '../model/model.js';
 import type { Compute } from './compute.js';
+import { type Outcome, unwrap } from './failure.js';
 
 /** What a worker thread is started with. */
 export type ThreadData = {
@@ -33,9 +34,13 @@ export function threadCompute(
     idleTimeout: 30_000,
     workerData,
   });
+  const run = async <T>(name: string, task: object): Promise<T> =>
+    unwrap<T>((await pool.run(task, { name })) as Outcome<T>);
   return {
-    activate: (encodings, count) => pool.run({ encodings, count }, { name: 'activateBatch' }),
-    build: (adapter, snapshot) => pool.run({ adapter, snapshot }, { name: 'buildAdapter' }),
+    activate: (encodings, count) => run('activateBatch', { encodings, count }),
+    build: (adapter, snapshot) => run('buildAdapter', { adapter, snapshot }),
+    parallel: threads,
+    ready: () => run('ready', {}),
     close: () => pool.destroy(),
   };
 }

@@ -5,6 +5,7 @@ import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
 import { connect } from '../store/database.js';
 import type { AdapterTask } from './adapter.js';
+import { type Outcome, settle } from './failure.js';
 import { buildInSnapshot } from './snapshot.js';
 import type { ThreadData } from './threads.js';
 
@@ -18,21 +19,37 @@ const kernel = loadWasmKernel();
 let connection: Promise<pg.Client> | undefined;
 
 /** Nearest adapters of each encoding; see `activate`. */
-export async function activateBatch(batch: {
+export function activateBatch(batch: {
   encodings: Int8Array;
   count: number;
-}): Promise<Int32Array> {
-  return activate(await kernel, keys, batch.encodings, batch.count, activated);
+}): Promise<Outcome<Int32Array>> {
+  return settle(async () => activate(await kernel, keys, batch.encodings, batch.count, activated));
+}
+
+/** Resolves when this thread has all that a build takes. */
+export function ready(): Promise<Outcome<void>> {
+  return settle(async () => {
+    await kernel;
+    await withConnection(async () => {});
+  });
 }
 
 /** Builds one adapter from the build's snapshot; see `buildInSnapshot`. */
-export async function buildAdapter(task: {
+export function buildAdapter(task: {
   adapter: AdapterTask;
   snapshot: string;
-}): Promise<BuiltAdapter> {
+}): Promise<Outcome<BuiltAdapter>> {
+  return settle(() =>
+    withConnection(async (client) =>
+      buildInSnapshot(client, await kernel, task.adapter, task.snapshot),
+    ),
+  );
+}
+
+async function withConnection<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
   connection ??= connect(url);
   try {
-    return await buildInSnapshot(await connection, await kernel, task.adapter, task.snapshot);
+    return await work(await connection);
   } catch (error) {
     // Whatever state the connection is in, the next task gets a fresh one.
     const broken = connection;

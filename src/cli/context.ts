@@ -1,4 +1,5 @@
 import type { Settings } from '../settings.js';
+import { toJson } from '../store/json.js';
 
 /** What every command gets, besides its own arguments. */
 export type Context = {
@@ -16,20 +17,6 @@ export type Context = {
 /** 0 done, 1 a check or operation failed. */
 export type ExitCode = 0 | 1;
 
-/** Bigints as numbers where they are exact, else as decimal strings. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_, item) =>
-      typeof item === 'bigint'
-        ? Number.isSafeInteger(Number(item))
-          ? Number(item)
-          : `${item}`
-        : item,
-    2,
-  );
-}
-
 export function createContext(
   settings: Settings,
   options: { readonly json?: boolean },
@@ -41,7 +28,7 @@ export function createContext(
     json,
     signal,
     print: (value, text) => {
-      process.stdout.write(`${json ? toJson(value) : text()}\n`);
+      process.stdout.write(`${json ? toJson(value, 2) : text()}\n`);
     },
     say: (text) => {
       process.stderr.write(`${text}\n`);

@@ -1,7 +1,11 @@
 import { type Logger, pino } from 'pino';
 import type { Settings } from '../settings.js';
+import { logError } from './log-error.js';
 
-/** Logs to stderr: for people on a terminal, as JSON lines elsewhere. */
+/**
+ * Logs to stderr: for people on a terminal, as JSON lines elsewhere. Every line has an `event` of
+ * docs/reference/log-events.md, and none has personal data.
+ */
 export async function createLogger({ logLevel }: Pick<Settings, 'logLevel'>): Promise<Logger> {
   const stream = process.stderr.isTTY
     ? (await import('pino-pretty')).PinoPretty({
@@ -10,5 +14,5 @@ export async function createLogger({ logLevel }: Pick<Settings, 'logLevel'>): Pr
         translateTime: 'HH:MM:ss.l',
       })
     : process.stderr;
-  return pino({ level: logLevel, base: null }, stream);
+  return pino({ level: logLevel, base: null, serializers: { err: logError } }, stream);
 }

@@ -21,6 +21,9 @@ Settings come from the environment:
   DATABASE_URL                  a PostgreSQL server of your own, instead
   LEGONET_MODEL                 MODEL.json to start with
   LEGONET_BUILD_DELAY_MS (1000) how long ingests wait for company; deletions do not
+  LEGONET_HTTP_PORT (7070)      where HTTP is served; 0 for any free port
+  LEGONET_HTTP_HOST (127.0.0.1) on which address; beyond loopback with tokens only
+  LEGONET_TOKENS_FILE           who may do what over HTTP
   LOG_LEVEL (info)              trace, debug, info, warn, error, fatal, silent
 
 Exit codes: 0 done, 1 a check or operation failed, 2 wrong usage.`;
@@ -88,10 +91,10 @@ type Add = (name: string, summary: string, load: () => Promise<{ run: Action }>)
 const JSON_FLAG = ['--json', 'print one JSON document'] as const;
 
 function addServiceCommands(add: Add): void {
-  add('start', 'run: project, build, publish', () => import('./commands/start.js'))
+  add('start', 'run: project, build, publish, serve', () => import('./commands/start.js'))
     .option('--demo', 'stream the digits, delete some, and check that the deletions are exact')
     .option('--once', 'catch up, publish and exit')
-    .option('--roles <list>', 'which of project, build, publish to run (default: all)')
+    .option('--roles <list>', 'which of project, build, publish, serve to run (default: all)')
     .addHelpText('after', example('start --demo --once', 'LEGONET_MODEL=MODEL.json legonet start'));
   add('init <MODEL.json>', 'create the model', () => import('./commands/init.js'))
     .option(...JSON_FLAG)

@@ -17,6 +17,8 @@ export type SampleState =
 
 type Retained = Extract<SampleState, { status: 'retained' }>;
 
+const NOTHING_KNOWN: Retained = { status: 'retained', subjects: new Map() };
+
 export const UNKNOWN_SAMPLE: SampleState = { status: 'unknown' };
 const DELETED_SAMPLE: SampleState = { status: 'deleted' };
 
@@ -136,7 +138,7 @@ export function evolve(state: SampleState, decision: Decision): SampleState {
     case 'discard':
       return DELETED_SAMPLE;
     case 'retain':
-      return withContent({ status: 'retained', subjects: new Map() }, decision, decision.role);
+      return withContent(NOTHING_KNOWN, decision, decision.role);
     case 'replace':
     case 'keep':
       return withContent(retained(state, decision), decision, decision.role);

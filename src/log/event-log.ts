@@ -1,4 +1,5 @@
 import type { LogRecord } from '../events/record.js';
+import type { Finding } from './finding.js';
 
 /** A record to append. A null value is a deletion of the key; `time` defaults to the log's clock. */
 export type NewRecord = {
@@ -31,6 +32,11 @@ export type Consumption = {
   start(partition: number): Promise<bigint>;
   /** Called for one batch at a time, in order within a partition. Its rejection ends the consumption. */
   handle(batch: Batch): Promise<void>;
+  /**
+   * Given, before anything is handled, a way to leave a partition for so many milliseconds while the
+   * others go on; then `start` is asked again. Only by logs that have several partitions.
+   */
+  canLeave?(leave: (partition: number, milliseconds: number) => void): void;
   readonly signal: AbortSignal;
   readonly maxRecords?: number;
   readonly maxBytes?: number;
@@ -60,6 +66,8 @@ export interface EventLog {
   readonly compacts: boolean;
   /** Whether consumers with one group share its partitions; else one consumer at a time must do. */
   readonly shares: boolean;
+  /** Makes what the log needs, or checks it; throws what an operator has to mend. */
+  prepare?(): Promise<void>;
   /** Resolves when the records are durable. Records of one call with one key keep their order. */
   append(topic: string, records: readonly NewRecord[]): Promise<void>;
   /** The position after the last record, by partition. */
@@ -76,6 +84,8 @@ export interface EventLog {
     erasures: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
   ): Promise<readonly ErasureProgress[]>;
+  /** What an operator should know of it, where it has more to it than the database. */
+  examine?(): Promise<readonly Finding[]>;
   close(): Promise<void>;
 }
 

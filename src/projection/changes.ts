@@ -19,8 +19,8 @@ export type StoredSample = {
   readonly encoding: Int8Array;
   /** Its memberships, nearest first. */
   readonly adapters: readonly number[];
-  /** Where the log holds records of it: the first of each partition. */
-  readonly payloads: ReadonlyMap<number, bigint>;
+  /** Where the log holds records of it, the first of each partition; null: of its first content only. */
+  readonly payloads: ReadonlyMap<number, bigint> | null;
 };
 
 export type Tombstone = {
@@ -42,6 +42,8 @@ export type RequestRow = {
   readonly kind: 'sample' | 'subject';
   readonly target: string;
   readonly at: Position;
+  /** When the log took it in, microseconds since 1970. */
+  readonly loggedAt: bigint;
   readonly removed: number;
 };
 

@@ -31,10 +31,11 @@ export type FoldOptions = {
 export function fold(known: Known, items: readonly Item[], options: FoldOptions): Changes {
   const batch = new Fold(known, options);
   for (const item of items) {
-    if (item.kind === 'content') batch.content(item);
+    let facts: readonly Fact[] = [];
+    if (item.kind === 'content') facts = batch.content(item);
     else if (item.kind === 'deletion') batch.deletion(item);
     else if (item.kind === 'rejected') batch.letters.reject(item);
-    batch.keep(item);
+    batch.keep(item.record, facts);
   }
   return batch.changes();
 }
@@ -55,10 +56,13 @@ class Fold {
     this.#tracks = new Tracks(known);
   }
 
-  content({ event, content, adapters, record }: ContentItem): void {
-    const [own, ...remembered] = factsOf(event, content.digest);
-    this.#apply(event, own, record, { ...content, adapters });
-    for (const fact of remembered) this.#apply(event, fact, record, null);
+  /** Returns what the record has said. */
+  content({ event, content, adapters, record }: ContentItem): readonly Fact[] {
+    const facts = factsOf(event, content.digest);
+    const { label, encoding, digest } = content;
+    const placed = { label, encoding, digest, adapters };
+    for (const fact of facts) this.#apply(event, fact, record, fact === facts[0] ? placed : null);
+    return facts;
   }
 
   /** Applies one fact of a record; its content is the record's own, or null if it is only remembered. */
@@ -89,19 +93,18 @@ class Fold {
    * What the log may go on holding of a record: nothing, under the key of a deleted sample. And where it
    * keeps the last record alone, whether that one says enough.
    */
-  keep(item: Item): void {
-    const { record } = item;
+  keep(record: LogRecord, facts: readonly Fact[]): void {
     const { key } = record;
     if (key === null || isOwnDeletion(record)) return;
     // Whatever the record is, it may hold content of the sample whose key it has.
     if (this.#tracks.isDeleted(key)) this.#tracks.erasures.record(key, record);
     else this.#tracks.sawPayload(key, record);
-    const facts = item.kind === 'content' ? factsOf(item.event, item.content.digest) : [];
     this.#restatements?.saw(key, record, facts, this.#tracks.get(key).state);
   }
 
   deletion({ event, record }: Of<'deletion'>): void {
     const at = { partition: record.partition, position: record.position };
+    const logged = { at, loggedAt: record.time };
     const { request } = event;
     const isOwn = isOwnDeletion(record);
     if (event.kind === 'deleted') {
@@ -112,14 +115,14 @@ class Fold {
       if (isOwn) return;
       this.#tracks.erasures.record(sampleId, record);
       const removed = known === 'retained' ? 1 : 0;
-      this.#requests.push({ request, kind: 'sample', target: sampleId, at, removed });
+      this.#requests.push({ request, kind: 'sample', target: sampleId, ...logged, removed });
       return;
     }
     const { subjectId, time } = event;
     const removed = this.#eraseSubject(subjectId, time, request.requestId, record);
     if (isOwn) return;
     this.#tracks.erasures.record(subjectKey(subjectId), record);
-    this.#requests.push({ request, kind: 'subject', target: subjectId, at, removed });
+    this.#requests.push({ request, kind: 'subject', target: subjectId, ...logged, removed });
   }
 
   #eraseSubject(

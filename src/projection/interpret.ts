@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LegonetError } from '../errors.js';
 import type { ContentEvent, DeletionEvent } from '../events/event.js';
 import { isRoll } from '../events/own-records.js';
@@ -65,5 +65,9 @@ function contentOf(model: Model, event: ContentEvent): Content {
 }
 
 export function contentDigest(label: number, encoding: Int8Array): string {
-  return createHash('sha256').update(`${label}\n`).update(encoding).digest('hex');
+  const head = Buffer.from(`${label}\n`, 'utf8');
+  const bytes = Buffer.allocUnsafe(head.length + encoding.length);
+  bytes.set(head);
+  bytes.set(encoding, head.length);
+  return hash('sha256', bytes, 'hex');
 }

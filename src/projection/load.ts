@@ -86,7 +86,7 @@ function storedSample(row: SampleRow, subjects: ReadonlyMap<string, bigint>): St
     adapters: row.adapters,
     payloads: row.payloads
       ? new Map(Object.entries(row.payloads).map(([p, first]) => [Number(p), BigInt(first)]))
-      : new Map([[row.first_partition, row.first_position]]),
+      : null,
   };
 }
 

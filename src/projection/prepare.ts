@@ -42,7 +42,9 @@ export async function prepare(
   const items = read.map((item): Item => {
     if (item.kind !== 'content') return item;
     const from = next++ * activated;
-    return { ...item, adapters: Array.from(active.subarray(from, from + activated)) };
+    const { record, kind, event, content } = item;
+    const adapters = Array.from(active.subarray(from, from + activated));
+    return { record, kind, event, content, adapters };
   });
   return { items, stopping };
 }

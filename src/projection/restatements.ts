@@ -20,6 +20,20 @@ export function factsOf(event: ContentEvent, digest: string): [Fact, ...Fact[]] 
   return [own, ...others, ...named];
 }
 
+/** Whether these facts alone lead to the state. */
+function saysAll(facts: readonly Fact[], state: SampleState): boolean {
+  const [fact] = facts;
+  // Nearly every sample is ingested once and names no subject, or one.
+  if (facts.length === 1 && fact?.kind === 'content' && state.status === 'retained') {
+    const { ingest, correction, subjects } = state;
+    const { subjectId, version, role } = fact;
+    const named = subjectId === undefined ? 0 : 1;
+    const isAlone = role === 'ingest' ? correction === undefined : ingest === undefined;
+    if (isAlone && (ingest ?? correction) === version && subjects.size === named) return true;
+  }
+  return sameState(stateOf(facts), state);
+}
+
 /** The samples whose last record of the batch, in its partition, does not say all that is known of them. */
 export class Restatements {
   readonly #last = new Map<string, Restatement>();
@@ -28,7 +42,7 @@ export class Restatements {
   saw(sampleId: string, record: LogRecord, facts: readonly Fact[], state: SampleState): void {
     const { partition, position } = record;
     const place = `${partition} ${sampleId}`;
-    if (state.status === 'retained' && !sameState(stateOf(facts), state)) {
+    if (state.status === 'retained' && !saysAll(facts, state)) {
       this.#last.set(place, { sampleId, partition, position });
     } else {
       this.#last.delete(place);

@@ -49,8 +49,8 @@ export class Tracks {
   update(sampleId: string, state: SampleState, record: LogRecord, content: Placed | null): void {
     const { state: old, sample } = this.get(sampleId);
     if (state.status !== 'retained') return;
-    const payloads = withPayload(sample?.payloads, record);
-    if (state === old && !content && payloads === sample?.payloads) return;
+    const payloads = sample ? withPayload(sample, record) : null;
+    if (state === old && !content && payloads === (sample?.payloads ?? null)) return;
     const at = positionOf(record);
     const placed = content
       ? { at, label: content.label, encoding: content.encoding, adapters: content.adapters }
@@ -70,7 +70,7 @@ export class Tracks {
   sawPayload(sampleId: string, record: LogRecord): void {
     const { state, sample } = this.get(sampleId);
     if (!sample) return;
-    const payloads = withPayload(sample.payloads, record);
+    const payloads = withPayload(sample, record);
     if (payloads !== sample.payloads) {
       this.#tracks.set(sampleId, { state, sample: { ...sample, payloads } });
     }
@@ -82,7 +82,7 @@ export class Tracks {
     const { sample } = this.get(sampleId);
     this.#stones.set(sampleId, { at, requestId, first: sample?.first ?? null });
     this.#tracks.set(sampleId, { state: { status: 'deleted' }, sample: null });
-    if (sample) this.erasures.payloads(sampleId, sample.payloads);
+    if (sample) this.erasures.payloads(sampleId, payloadsOf(sample));
   }
 
   changes() {
@@ -110,12 +110,15 @@ export class Tracks {
   }
 }
 
-function withPayload(
-  payloads: ReadonlyMap<number, bigint> = new Map(),
-  { partition, position }: LogRecord,
-): ReadonlyMap<number, bigint> {
-  return payloads.has(partition) ? payloads : new Map(payloads).set(partition, position);
+function withPayload(sample: StoredSample, { partition, position }: LogRecord) {
+  const { payloads, first } = sample;
+  if (payloads ? payloads.has(partition) : partition === first.partition) return payloads;
+  return new Map(payloadsOf(sample)).set(partition, position);
 }
+
+/** Where the log holds records of a sample: the first of each partition. */
+const payloadsOf = ({ payloads, first }: StoredSample): ReadonlyMap<number, bigint> =>
+  payloads ?? new Map([[first.partition, first.position]]);
 
 const digestOf = ({ state }: StoredSample): string | undefined => contentInForce(state)?.digest;
 

@@ -91,11 +91,11 @@ async function writeErasures(client: Queryable, changes: Changes): Promise<void>
 }
 
 async function writeRequests(client: Queryable, { requests }: Changes): Promise<void> {
-  for (const { request, kind, target, at, removed } of requests) {
+  for (const { request, kind, target, at, loggedAt, removed } of requests) {
     await client.query(
       `INSERT INTO deletions (request_id, kind, target, reason, requested_at, partition, position,
-                              removed)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+                              removed, logged_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
       [
         request.requestId,
         kind,
@@ -105,6 +105,7 @@ async function writeRequests(client: Queryable, { requests }: Changes): Promise<
         at.partition,
         at.position,
         removed,
+        loggedAt,
       ],
     );
   }

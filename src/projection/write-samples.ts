@@ -26,7 +26,7 @@ function writeSample(rows: CopyRows, sampleId: string, sample: StoredSample): vo
   writeVersion(rows, state.ingest);
   rows.int4(ingestAt?.partition ?? null).int8(ingestAt?.position ?? null);
   writeVersion(rows, state.correction);
-  rows.jsonb(payloadsJson(sample));
+  rows.jsonb(payloadsJson(sample.payloads));
 }
 
 function writeVersion(rows: CopyRows, version: Version | undefined): void {
@@ -37,9 +37,8 @@ function writeVersion(rows: CopyRows, version: Version | undefined): void {
   rows.bytea(version ? Buffer.from(version.digest, 'hex') : null);
 }
 
-/** Null for what nearly every sample has: the partition of its first content. */
-function payloadsJson({ first, payloads }: StoredSample): string | null {
-  if (payloads.size === 1 && payloads.get(first.partition) === first.position) return null;
+function payloadsJson(payloads: StoredSample['payloads']): string | null {
+  if (!payloads) return null;
   return JSON.stringify(Object.fromEntries([...payloads].map(([p, at]) => [p, String(at)])));
 }
 

@@ -26,7 +26,7 @@ function unusable(dataDir: string, error: unknown): unknown {
 }
 
 /** What went wrong between us and the server, without the password. */
-function unreachable(url: string, error: unknown): unknown {
+export function unreachable(url: string, error: unknown): unknown {
   const state = sqlState(error);
   const refused = state !== undefined && /^(28|3D|42501)/.test(state);
   if (error instanceof LegonetError || (!refused && !isRetryable(error))) return error;
@@ -41,12 +41,12 @@ function unreachable(url: string, error: unknown): unknown {
   );
 }
 
-/** Opens the database that the settings name, or the data directory's own, up to date. */
-export async function openStores(
+/** The database that the settings name, or the data directory's own, as it is. */
+export async function openDatabaseOf(
   settings: Settings,
   onProgress: (step: string) => void = () => {},
   signal?: AbortSignal,
-): Promise<Stores> {
+): Promise<Database> {
   const server = settings.databaseUrl
     ? null
     : await openEmbeddedPostgres(settings.dataDir, { onProgress, ...(signal && { signal }) }).catch(
@@ -55,30 +55,54 @@ export async function openStores(
         },
       );
   const database = openDatabase(settings.databaseUrl ?? server?.url ?? '');
-  const closeDatabase = async () => {
+  const close = async () => {
     await database.close();
     await server?.close();
+  };
+  return { ...database, close };
+}
+
+/** Told what a log's own client has to say: nothing of any record. */
+export type OnLogLine = (line: {
+  readonly level: 'error' | 'warn';
+  readonly message: string;
+  readonly about: Readonly<Record<string, string | number>>;
+}) => void;
+
+/** The log that the settings name; nothing of it is looked at yet. */
+export async function logOf(
+  settings: Settings,
+  database: Database,
+  onLog: OnLogLine = () => {},
+): Promise<EventLog> {
+  const { kafka, topics, erasureDeadlineMs } = settings;
+  if (!kafka) return new EmbeddedLog(database);
+  // Loaded where it is used: it takes its time.
+  const { KafkaLog } = await import('../log/kafka/log.js');
+  return new KafkaLog({ kafka, topics, erasureDeadlineMs, onLog });
+}
+
+/** Opens database and log, up to date and ready for work. */
+export async function openStores(
+  settings: Settings,
+  onProgress: (step: string) => void = () => {},
+  signal?: AbortSignal,
+  onLog?: OnLogLine,
+): Promise<Stores> {
+  const database = await openDatabaseOf(settings, onProgress, signal);
+  const log = await logOf(settings, database, onLog);
+  const close = async () => {
+    await log.close();
+    await database.close();
   };
   try {
     await migrate(database).catch((error) => {
       throw settings.databaseUrl ? unreachable(settings.databaseUrl, error) : error;
     });
-    const log = await openLog(settings, database);
-    const close = async () => {
-      await log.close();
-      await closeDatabase();
-    };
+    await log.prepare?.();
     return { settings, database, log, close };
   } catch (error) {
-    await closeDatabase();
+    await close();
     throw error;
   }
-}
-
-/** The log in the database, or Kafka's: loaded where it is used, since it takes its time. */
-async function openLog(settings: Settings, database: Database): Promise<EventLog> {
-  const { kafka, topics, erasureDeadlineMs } = settings;
-  if (!kafka) return new EmbeddedLog(database);
-  const { KafkaLog } = await import('../log/kafka/log.js');
-  return KafkaLog.open({ kafka, topics, erasureDeadlineMs });
 }

@@ -14,6 +14,8 @@ export function quickCompute(url: string, kernel: Kernel, model: Model): Compute
   return {
     activate: threads.activate,
     build: (task, snapshot) => (builds++ < IN_LINE ? inline : threads).build(task, snapshot),
+    parallel: threads.parallel,
+    ready: () => (builds < IN_LINE ? inline : threads).ready(),
     close: async () => {
       await Promise.allSettled([inline.close(), threads.close()]);
     },

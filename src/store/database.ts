@@ -19,8 +19,15 @@ const types = {
       : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
 };
 
-export function openDatabase(url: string, connections = 8): Database {
+/** How long a query may run, and how long it may wait for a connection. */
+export type QueryLimits = { readonly queryMs: number; readonly waitMs: number };
+
+export function openDatabase(url: string, connections = 8, limits?: QueryLimits): Database {
   const pool = new pg.Pool({
+    ...(limits && {
+      statement_timeout: limits.queryMs,
+      connectionTimeoutMillis: limits.waitMs,
+    }),
     connectionString: url,
     max: connections,
     types,
@@ -29,6 +36,8 @@ export function openDatabase(url: string, connections = 8): Database {
   });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => {});
+  // Nor may one that is out and asked nothing, as a build's while workers compute: its next query says so.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return { url, pool, close: () => pool.end() };
 }
 

@@ -2,7 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from './database.js';
 
 /** Wake-ups between processes. Each is a hint only: what happened is read from the tables. */
-export type Channel = 'legonet_log' | 'legonet_projected' | 'legonet_outbox' | 'legonet_published';
+export type Channel =
+  | 'legonet_log'
+  | 'legonet_projected'
+  | 'legonet_build'
+  | 'legonet_outbox'
+  | 'legonet_published';
 
 const RECONNECT_MS = 500;
 

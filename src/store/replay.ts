@@ -1,7 +1,7 @@
 import { LegonetError } from '../errors.js';
 import { int4Array, int8Array } from './arrays.js';
 import { type Database, transaction } from './database.js';
-import { type Leadership, type Role, tryLead } from './lock.js';
+import { keepBuildersOut, type Leadership, tryLead } from './lock.js';
 
 /**
  * Forgets everything that is projected, so that the log, which ends at `ends`, is projected again from
@@ -15,8 +15,13 @@ export async function dropProjections(
 ): Promise<void> {
   const held: Leadership[] = [];
   try {
-    for (const role of ['project', 'build'] as const satisfies readonly Role[]) {
-      const leadership = await tryLead(database.url, role);
+    for (const take of [
+      () => tryLead(database.url, 'project'),
+      () => tryLead(database.url, 'build'),
+      // Those too who help whoever had the role a moment ago.
+      () => keepBuildersOut(database.url),
+    ]) {
+      const leadership = await take();
       if (!leadership) {
         throw new LegonetError(
           'busy',

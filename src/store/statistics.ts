@@ -106,8 +106,9 @@ async function subtract(
 
 /**
  * Keeps new sums over the members before `through`, unless a member was taken away since (the sums
- * would bring it back) or another build has overtaken this one: the adapter is no longer the one that
- * was built in version `builtIn`. Call in a transaction of its own.
+ * would bring it back), another build has overtaken this one (the adapter is no longer the one that
+ * was built in version `builtIn`), or a replay has begun since (removals before `through` are to come
+ * again, and would be subtracted twice). Call in a transaction of its own.
  */
 export async function keepStatistics(
   client: Queryable,
@@ -119,8 +120,11 @@ export async function keepStatistics(
   await client.query(
     `INSERT INTO adapter_statistics (adapter, count, through, sums)
      SELECT $1, $2, $3::jsonb, $4 FROM adapters a
-     WHERE a.adapter = $1 AND a.version IS NOT DISTINCT FROM $5 AND NOT EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = $1
+     WHERE a.adapter = $1 AND a.version IS NOT DISTINCT FROM $5
+       AND NOT EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = $1
                        AND d.removed >= coalesce(($3::jsonb ->> d.partition::text)::bigint, 0))
+       AND NOT EXISTS (SELECT FROM offsets o
+                       WHERE o.position < ($3::jsonb ->> o.partition::text)::bigint)
      ON CONFLICT (adapter) DO UPDATE
        SET count = excluded.count, through = excluded.through, sums = excluded.sums`,
     [adapter, statistics.count, JSON.stringify(through), encodeStatistics(statistics), builtIn],

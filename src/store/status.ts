@@ -50,3 +50,43 @@ export async function readStatus(client: Queryable): Promise<Status> {
   if (!row) throw new TypeError('status without a row');
   return { ...row, stopped: stopped.rows, roles: await heldRoles(client) };
 }
+
+/** Payloads of deleted samples that the log still holds, by key and partition. */
+export type ErasureStatus = {
+  readonly erasuresWaiting: bigint;
+  /** Of those, how many should be gone by now. */
+  readonly erasuresOverdue: bigint;
+  readonly oldestErasureMs: number | null;
+};
+
+/** By the database's clock; an erasure's time begins when its deletion is projected. */
+export async function readErasures(client: Queryable, deadlineMs: number): Promise<ErasureStatus> {
+  const { rows } = await client.query<ErasureStatus>(
+    `SELECT count(*) AS "erasuresWaiting",
+            count(*) FILTER (WHERE since < now() - $1 * interval '1 millisecond') AS "erasuresOverdue",
+            (extract(epoch FROM now() - min(since)) * 1000)::float8 AS "oldestErasureMs"
+     FROM erasures`,
+    [deadlineMs],
+  );
+  const [row] = rows;
+  if (!row) throw new TypeError('erasures without a row');
+  return row;
+}
+
+/** Milliseconds since the oldest of what should not wait long; null where nothing does. */
+export type Waiting = {
+  /** A deletion that no version applies yet. */
+  readonly deletionMs: number | null;
+  /** A version, or a retirement, that is not announced yet. */
+  readonly announcementMs: number | null;
+};
+
+export async function readWaiting(client: Queryable): Promise<Waiting> {
+  const { rows } = await client.query<Waiting>(
+    `SELECT (SELECT (extract(epoch FROM now() - min(received_at)) * 1000)::float8
+             FROM deletions WHERE version IS NULL) AS "deletionMs",
+            (SELECT (extract(epoch FROM now() - min(created_at)) * 1000)::float8
+             FROM outbox WHERE published_at IS NULL) AS "announcementMs"`,
+  );
+  return rows[0] ?? { deletionMs: null, announcementMs: null };
+}

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EmbeddedLog } from '#src/log/embedded.js';
@@ -9,6 +8,7 @@ import { expectCaughtUp, type Outcome } from '../support/caught-up.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventfulHistory, expectedOf, type History } from '../support/history.js';
 import { tinyModel } from '../support/models.js';
+import { points as allPoints, isShared } from '../support/points.js';
 import { randomIntegers } from '../support/random.js';
 
 const CHILD = fileURLToPath(new URL('../support/crash-child.mjs', import.meta.url));
@@ -20,15 +20,8 @@ const expected = expectedOf(model, history);
 type Kill = { readonly point: string; readonly occurrence: number } | { readonly total: number };
 type Ended = { readonly signal: NodeJS.Signals | null; readonly counts: Record<string, number> };
 
-/** The points that the code names: one that is added is tested without anybody's doing. */
-const points = sources(fileURLToPath(new URL('../../src', import.meta.url))).flatMap((file) =>
-  [...readFileSync(file, 'utf8').matchAll(/\breached\('([^']+)'\)/g)].map(([, name]) => `${name}`),
-);
-
-function sources(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => name.endsWith('.ts')).map((name) => `${folder}/${name}`);
-}
+/** Those that one process alone passes; the others are in builders.test.ts. */
+const points = allPoints.filter((point) => !isShared(point));
 
 let template: TestDatabase;
 let uninterrupted: Outcome;

@@ -28,7 +28,13 @@ export function startLegonet(
 ): Running {
   const { PATH = '', TMPDIR } = process.env;
   const child = spawn(process.execPath, [...node, MAIN, ...args], {
-    env: { PATH, ...(TMPDIR !== undefined && { TMPDIR }), ...environment },
+    // Any port: tests run side by side.
+    env: {
+      PATH,
+      ...(TMPDIR !== undefined && { TMPDIR }),
+      LEGONET_HTTP_PORT: '0',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -47,7 +47,8 @@ function upTo(fence) {
   const before = (position) => fence === null || position < fence;
   return {
     append: (...args) => log.append(...args),
-    compacts: log.compacts,
+    // So that samples are written again, too.
+    compacts: true,
     shares: log.shares,
     erase: (...args) => log.erase(...args),
     ends: async (topic) => {

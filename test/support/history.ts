@@ -77,7 +77,12 @@ export function eventfulHistory(model: Model): History {
       { key: 's41', value: null },
       ...many(50, 55),
     ],
-    [erase('bob', 'r-bob', 10), ...many(55, 60), remove('p5', 'r-p5')],
+    [
+      erase('bob', 'r-bob', 10),
+      ...many(55, 60),
+      remove('p5', 'r-p5'),
+      ingest('s7', 7, undefined, 'conflict too'),
+    ],
   ];
   const null41 = phases.flat().findIndex(({ value }) => value === null);
   const requests = ['r-late late', 'r-s5 s5', 'r-s5-again s5', 'r-ann ann', 'r-bob bob'];

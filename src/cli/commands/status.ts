@@ -1,11 +1,13 @@
 import { readLag } from '../../service/catch-up.js';
-import { readStatus } from '../../store/status.js';
+import { duration } from '../../service/duration.js';
+import { type ErasureStatus, readErasures, readStatus } from '../../store/status.js';
 import type { Context, ExitCode } from '../context.js';
 import { withStores } from '../stores.js';
 
 export async function run(context: Context): Promise<ExitCode> {
   const status = await withStores(context, async (stores) => ({
     ...(await readStatus(stores.database.pool)),
+    ...(await readErasures(stores.database.pool, context.settings.erasureDeadlineMs)),
     lag: await readLag(stores),
   }));
   context.print(status, () => {
@@ -17,6 +19,7 @@ export async function run(context: Context): Promise<ExitCode> {
       `Samples          ${status.retained} retained, ${status.deleted} deleted`,
       `Dirty adapters   ${status.dirtyAdapters}`,
       `Lag              ${status.lag} events`,
+      `Log erasures     ${describeErasures(status)}`,
       `Dead letters     ${status.deadLetters}`,
       ...status.stopped.map(
         ({ id, partition, position, reason }) =>
@@ -26,4 +29,14 @@ export async function run(context: Context): Promise<ExitCode> {
     ].join('\n');
   });
   return 0;
+}
+
+function describeErasures({
+  erasuresWaiting,
+  erasuresOverdue,
+  oldestErasureMs,
+}: ErasureStatus): string {
+  if (oldestErasureMs === null) return 'none waiting';
+  const waiting = `${erasuresWaiting} waiting, the oldest for ${duration(oldestErasureMs)}`;
+  return erasuresOverdue > 0n ? `${waiting}; ${erasuresOverdue} OVERDUE` : waiting;
 }

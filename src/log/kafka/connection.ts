@@ -77,22 +77,23 @@ export const createConsumer = (kafka: Kafka, groupId: string): Consumer =>
     minBytes: 1,
     maxBytes: 8 * 1024 * 1024,
     maxBytesPerPartition: 2 * 1024 * 1024,
-    retry: { ...BRIEF, retries: 8, restartOnFailure: restartWhileLoading() },
+    // A crash is reported to whoever consumes; they know what to do.
+    retry: { ...BRIEF, retries: 8, restartOnFailure: async () => false },
   });
 
 const LOADING = ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE'];
-const RESTARTS = 100;
-const RESTART_MS = 200;
+const LOADING_MS = { longest: 30_000, pause: 200 };
 
-/**
- * kafkajs takes it for a crash when a coordinator has just begun. Other crashes are reported to whoever
- * consumes: they know what to do.
- */
-function restartWhileLoading(): (error: Error) => Promise<boolean> {
-  let restarts = 0;
-  return async (error) => {
-    if (!LOADING.includes(errorType(error) ?? '') || restarts++ >= RESTARTS) return false;
-    await sleep(RESTART_MS);
-    return true;
-  };
+/** A coordinator that has just begun is a crash to a consumer that joins: it is waited for. */
+export async function waitForCoordinator(consumer: Consumer, signal: AbortSignal): Promise<void> {
+  for (let waited = 0; !signal.aborted; waited += LOADING_MS.pause) {
+    try {
+      await consumer.describeGroup();
+      return;
+    } catch (error) {
+      const isLoading = LOADING.includes(errorType(error) ?? '');
+      if (!isLoading || waited >= LOADING_MS.longest) throw error;
+      await sleep(LOADING_MS.pause);
+    }
+  }
 }

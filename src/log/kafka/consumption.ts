@@ -1,38 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
-import { type Consumption, DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../event-log.js';
-import { createConsumer, HEARTBEAT_MS, type KafkaLogLine } from './connection.js';
+import type { LogRecord } from '../../events/record.js';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../event-log.js';
+import {
+  createConsumer,
+  HEARTBEAT_MS,
+  type KafkaLogLine,
+  waitForCoordinator,
+} from './connection.js';
+import type { ConsumeOptions } from './consume-options.js';
 import { readMarked, withMarks } from './decoding.js';
-import { toLogError } from './errors.js';
-import { Trouble, withHeartbeats } from './heartbeats.js';
-import { inside, type Ranges, truncated } from './ranges.js';
+import { OUT_OF_RANGE, toLogError } from './errors.js';
+import { soon, Trouble, withHeartbeats } from './heartbeats.js';
+import { commitPlaces, type Place } from './places.js';
+import { inside, truncated } from './ranges.js';
 import { cut, toLogRecord } from './records.js';
-
-export type ConsumeOptions = Omit<Consumption, 'group' | 'start'> & {
-  readonly topic: string;
-  /** Kafka's consumer group. */
-  readonly groupId: string;
-  /** As in `Consumption`; null leaves the partition out. */
-  start(partition: number): Promise<bigint | null>;
-  ends(): Promise<Ranges>;
-  /**
-   * Told the next position whenever a batch is done, also where compaction left no record; returns whether
-   * to go on with the partition.
-   */
-  onProgress?(partition: number, next: bigint): boolean;
-  /** Whether ordinary tools are to see in Kafka how far the group has come. */
-  readonly commits: boolean;
-  onLog(line: KafkaLogLine): void;
-};
-
-/** A partition that is assigned to us; another object each time it is. */
-type Place = { readonly partition: number; cursor: bigint; committed: bigint };
 
 const COMMIT_MS = 5000;
 /** Without a sign of life from kafkajs for so long it is stuck, whatever it says of itself. */
 const SILENCE_MS = 120_000;
-const LEAVE_MS = 15_000;
-const OUT_OF_RANGE = 'Offset out of range';
 
 /**
  * One consumption by a consumer group of kafkajs. Positions come from `start`, never from Kafka: a
@@ -61,6 +48,7 @@ export class GroupConsumption {
   async run(): Promise<void> {
     const { signal, topic } = this.#options;
     if (signal.aborted) return;
+    this.#options.canLeave?.((partition, ms) => this.#leavePartition(partition, ms));
     const end = () => this.#ended.abort();
     signal.addEventListener('abort', end, { once: true });
     const ended = new Promise<void>((resolve) => {
@@ -83,13 +71,13 @@ export class GroupConsumption {
     const { topic } = this.#options;
     const { GROUP_JOIN, CRASH, FETCH, HEARTBEAT } = consumer.events;
     consumer.on(GROUP_JOIN, ({ payload }) => this.#assign(payload.memberAssignment[topic] ?? []));
-    consumer.on(CRASH, ({ payload }) => {
-      if (!payload.restart) this.#fail(payload.error);
-    });
+    consumer.on(CRASH, ({ payload }) => this.#fail(payload.error));
     consumer.on(FETCH, () => this.#sign());
     consumer.on(HEARTBEAT, () => this.#sign());
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await waitForCoordinator(consumer, this.#ended.signal);
+    if (this.#ended.signal.aborted) return;
     await withMarks(() =>
       consumer.run({
         autoCommit: false,
@@ -106,12 +94,7 @@ export class GroupConsumption {
       .then(() => this.#commit())
       .then(() => this.#consumer.disconnect())
       .catch(() => {});
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise((resolve) => {
-      timer = setTimeout(resolve, LEAVE_MS);
-    });
-    await Promise.race([left, enough]);
-    clearTimeout(timer);
+    await soon(left);
   }
 
   /**
@@ -126,6 +109,17 @@ export class GroupConsumption {
     const { topic } = this.#options;
     this.#consumer.pause([{ topic, partitions: [...partitions] }]);
     this.#begin(partitions, generation).catch((error) => this.#fail(error));
+  }
+
+  /** Takes the partition up again after a while, if it is still ours then. */
+  #leavePartition(partition: number, milliseconds: number): void {
+    const { topic } = this.#options;
+    const generation = this.#generation;
+    if (!this.#places.delete(partition)) return;
+    this.#consumer.pause([{ topic, partitions: [partition] }]);
+    sleep(milliseconds, undefined, { signal: this.#ended.signal })
+      .then(() => this.#begin([partition], generation))
+      .catch((error) => this.#fail(error));
   }
 
   async #begin(partitions: readonly number[], generation: number): Promise<void> {
@@ -172,22 +166,35 @@ export class GroupConsumption {
     for (const part of cut(messages, ({ value }) => value?.length ?? 0, limits)) {
       if (!this.#holds(place)) return;
       const records = part.map((message) => toLogRecord(partition, message));
-      const last = records.at(-1);
-      const handling = this.#options.handle({
-        partition,
+      await this.#hand(
+        payload,
+        place,
         records,
-        next: last ? last.position + 1n : next,
-      });
-      this.#handling = handling;
-      await withHeartbeats(payload.heartbeat, HEARTBEAT_MS, handling);
-      this.#sign();
-      if (last) place.cursor = last.position + 1n;
+        (records.at(-1)?.position ?? place.cursor - 1n) + 1n,
+      );
     }
+    // Compaction has taken what was last: the consumer goes past it, or lags for ever.
+    if (this.#holds(place) && place.cursor < next) await this.#hand(payload, place, [], next);
     if (!this.#holds(place)) return;
-    place.cursor = next;
     payload.resolveOffset(String(next - 1n));
-    const goOn = this.#options.onProgress?.(partition, next) ?? true;
-    if (!goOn) this.#consumer.pause([{ topic: this.#options.topic, partitions: [partition] }]);
+    if (this.#options.onProgress?.(partition, next) === false)
+      this.#consumer.pause([{ topic: this.#options.topic, partitions: [partition] }]);
+  }
+
+  async #hand(
+    { heartbeat }: EachBatchPayload,
+    place: Place,
+    records: readonly LogRecord[],
+    next: bigint,
+  ): Promise<void> {
+    const { partition } = place;
+    const handling = this.#options.handle({ partition, records, next }).then(() => {
+      // Whatever the group has to say after it: this part is done.
+      place.cursor = next;
+    });
+    this.#handling = handling;
+    await withHeartbeats(heartbeat, HEARTBEAT_MS, handling);
+    this.#sign();
   }
 
   #holds(place: Place): boolean {
@@ -230,16 +237,9 @@ export class GroupConsumption {
     this.#fail(new LegonetError('log_unreachable', message, 'retryable'));
   }
 
-  /** For ordinary tools only: nothing of ours ever reads it. */
   async #commit(): Promise<void> {
     const { topic, commits } = this.#options;
-    const places = commits ? [...this.#places.values()] : [];
-    const moved = places.filter(({ cursor, committed }) => cursor !== committed);
-    for (const place of moved) place.committed = place.cursor;
-    const offsets = moved.map(({ partition, cursor: at }) => {
-      return { topic, partition, offset: String(at) };
-    });
-    if (offsets.length > 0) await this.#consumer.commitOffsets(offsets).catch(() => {});
+    if (commits) await commitPlaces(this.#consumer, topic, [...this.#places.values()]);
   }
 
   #fail(error: unknown): void {

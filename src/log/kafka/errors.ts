@@ -2,6 +2,9 @@ import { LegonetError } from '../../errors.js';
 
 type KafkaError = Error & { readonly type?: string; readonly cause?: unknown };
 
+/** What kafkajs says in its log when it puts a consumer somewhere else. */
+export const OUT_OF_RANGE = 'Offset out of range';
+
 /** The error and what caused it, innermost last. */
 function chain(error: unknown): KafkaError[] {
   const found: KafkaError[] = [];
@@ -43,8 +46,16 @@ export function toLogError(error: unknown, doing: string): unknown {
   if (names.includes('KafkaJSNotImplemented')) {
     return new LegonetError(
       'log_unreadable',
-      `cannot ${doing} (${message(error)}): records were written before the topic had ` +
-        'compression.type=uncompressed; copy them to a new topic with kafka-console-consumer.sh or a mirror',
+      `cannot ${doing} (${message(error)}): records are there from before the topic had ` +
+        'compression.type=uncompressed; copy them to a new topic that has it',
+      'stop',
+      { cause: error },
+    );
+  }
+  if (errorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') {
+    return new LegonetError(
+      'topic_missing',
+      `cannot ${doing}, for the topic is not there: restore it, or restart to make an empty one`,
       'stop',
       { cause: error },
     );

@@ -1,4 +1,5 @@
 import type { Kafka, Producer, RecordMetadata } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { LegonetError } from '../../errors.js';
 import type { NewRecord } from '../event-log.js';
 import { PATIENT } from './connection.js';
@@ -81,6 +82,7 @@ export class OrderedProducer {
   async #open(): Promise<Producer> {
     const producer = this.#kafka.producer({
       idempotent: true,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
       maxInFlightRequests: 1,
       retry: PATIENT,
     });

@@ -26,13 +26,14 @@ function readKey(bytes: Buffer): string {
 }
 
 function readHeaders(headers: IHeaders): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => {
-      // Of a header that is there more than once the last counts, as everywhere in Kafka.
-      const last = Array.isArray(value) ? value.at(-1) : value;
-      return last === undefined || last === null ? [] : [[name, last.toString('utf8')]];
-    }),
-  );
+  const texts: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    // Of a header that is there more than once the last counts, as everywhere in Kafka.
+    const last = Array.isArray(value) ? value.at(-1) : value;
+    if (last !== undefined && last !== null) texts[name] = last.toString('utf8');
+  }
+  return texts;
 }
 
 export function toMessage(record: NewRecord, partition: number): Message & { partition: number } {

@@ -75,7 +75,11 @@ export async function readMetadata(admin: Admin, topic: string): Promise<ITopicM
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   const metadata = topics.find(({ name }) => name === topic);
   if (!metadata || metadata.partitions.length === 0) {
-    throw new LegonetError('topic_missing', `there is no topic ${topic}: start again makes it`);
+    throw new LegonetError(
+      'topic_missing',
+      `there is no topic ${topic}: restore it, or restart to make an empty one`,
+      'stop',
+    );
   }
   return metadata;
 }

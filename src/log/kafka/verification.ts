@@ -1,6 +1,6 @@
 import { LegonetError } from '../../errors.js';
 import type { Erasure } from '../event-log.js';
-import type { ConsumeOptions } from './consumption.js';
+import type { ConsumeOptions } from './consume-options.js';
 
 /** An erasure whose deletion is in the log. */
 export type Declared = Erasure & { readonly declared: NonNullable<Erasure['declared']> };

@@ -1,0 +1,85 @@
+import { LegonetError } from '../errors.js';
+import type { BuiltAdapter } from '../model/build.js';
+import type { Model } from '../model/model.js';
+import type { AdapterTask } from './adapter.js';
+import type { Compute } from './compute.js';
+import type { Dirty } from './plan.js';
+import type { Claims, SharedBuild } from './tasks.js';
+
+/** What a build is made with and of. */
+export type Workshop = {
+  readonly model: Model;
+  readonly compute: Compute;
+};
+
+/** As of which snapshot, and where that is. */
+export type Cutting = Pick<SharedBuild, 'snapshot' | 'cut'>;
+
+/** Builds one adapter. */
+export function buildOne(
+  { model, compute }: Workshop,
+  { snapshot, cut }: Cutting,
+  { adapter, builtIn, kept }: Dirty,
+): Promise<BuiltAdapter> {
+  const { lambda } = model.configuration.adapter;
+  const task: AdapterTask = { adapter, builtIn, kept, shape: model.shape, lambda, cut };
+  return compute.build(task, snapshot);
+}
+
+/** Builds all of them; `done` is told each. Throws `build_stopped` (retryable) when the signal aborts. */
+export async function buildAll(
+  workshop: Workshop,
+  cutting: Cutting,
+  dirty: readonly Dirty[],
+  done: (adapter: number, result: BuiltAdapter) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    dirty.map(async (task) => {
+      throwIfStopped(signal);
+      const result = await buildOne(workshop, cutting, task);
+      throwIfStopped(signal);
+      done(task.adapter, result);
+    }),
+  );
+}
+
+/**
+ * Takes and builds one task after the other, as many at a time as there are threads, until none is
+ * left, or the signal aborts: what is begun is brought to its end, nothing more is taken.
+ */
+export async function workOff(
+  workshop: Workshop,
+  build: SharedBuild,
+  claims: Claims,
+  told: {
+    readonly taken?: () => void;
+    readonly done: (adapter: number, result: BuiltAdapter, ms: number) => Promise<void> | void;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const failed = new AbortController();
+  const lane = async () => {
+    while (!signal.aborted && !failed.signal.aborted) {
+      const task = await claims.take();
+      if (!task) return;
+      told.taken?.();
+      const begun = performance.now();
+      const result = await buildOne(workshop, build, task);
+      await told.done(task.adapter, result, performance.now() - begun);
+    }
+  };
+  const lanes = Array.from({ length: workshop.compute.parallel }, () =>
+    lane().catch((error) => {
+      failed.abort();
+      throw error;
+    }),
+  );
+  const ends = await Promise.allSettled(lanes);
+  const failure = ends.find((end) => end.status === 'rejected');
+  if (failure) throw failure.reason;
+}
+
+export function throwIfStopped(signal: AbortSignal): void {
+  if (signal.aborted) throw new LegonetError('build_stopped', 'the build was stopped', 'retryable');
+}

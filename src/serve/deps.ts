@@ -1,0 +1,41 @@
+import type { Logger } from 'pino';
+import type { EventLog } from '../log/event-log.js';
+import type { Model } from '../model/model.js';
+import type { Topics } from '../settings.js';
+import type { Database } from '../store/database.js';
+import type { Access } from './access.js';
+import type { Streams } from './streams.js';
+
+/** Whether traffic should come here, and what an operator should know. */
+export type Readiness = {
+  readonly ready: boolean;
+  /** What stands in the way. */
+  readonly reasons: readonly string[];
+  /** What does not, and needs a look. */
+  readonly warnings: readonly string[];
+};
+
+/** A request that was answered, by the pattern of its path. */
+export type Answered = { readonly route: string; readonly method: string; readonly status: number };
+
+/** What the HTTP service works with. */
+export type ServeOptions = {
+  /** A pool of its own: slow readers must not keep the roles waiting. */
+  readonly database: Database;
+  readonly log: EventLog;
+  readonly topics: Topics;
+  readonly erasureDeadlineMs: number;
+  readonly model: Model;
+  readonly access: Access;
+  readonly logger: Logger;
+  readonly readiness: () => Promise<Readiness>;
+  /** Metrics in the text format of Prometheus. */
+  readonly metrics: { readonly contentType: string; read(): Promise<string> };
+  readonly onAnswered?: (answered: Answered) => void;
+  /** Milliseconds between signs of life on a stream. */
+  readonly heartbeatMs?: number;
+  /** Milliseconds after which a connection is closed on which nothing moves. */
+  readonly stillMs?: number;
+};
+
+export type Deps = ServeOptions & { readonly streams: Streams };

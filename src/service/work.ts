@@ -1,0 +1,121 @@
+import { buildVersion } from '../build/builder.js';
+import { readPending } from '../build/plan.js';
+import { endOldBuilds } from '../build/tasks.js';
+import type { LegonetError } from '../errors.js';
+import type { Batch } from '../log/event-log.js';
+import { project } from '../projection/projector.js';
+import { announceDeadLetters } from '../publish/dead-letters.js';
+import { eraseFromLog } from '../publish/erase.js';
+import { publishPending } from '../publish/publisher.js';
+import { restate } from '../publish/restate.js';
+import type { Role } from '../store/lock.js';
+import { readDeletionSeconds } from '../store/measures.js';
+import { erasureAlarm } from './erasure-alarm.js';
+import { together, whenever } from './loops.js';
+import type { Service } from './service.js';
+
+/** A notification may be lost with its connection; the tables are looked at anyway after this long. */
+const POLL_MS = 1000;
+/** The consumer group of all projectors. */
+const PROJECTORS = 'project';
+
+/** What each role does, until the signal aborts. */
+export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void>> = {
+  project: (service, signal) =>
+    project(
+      {
+        ...service,
+        topic: service.settings.topics.sampleEvents,
+        group: PROJECTORS,
+        activate: service.compute.activate,
+        onAssigned: (partition) => service.observe?.({ kind: 'assigned', partition }),
+        onBatch: (batch) => projected(service, batch),
+        onStopped: (error) => partitionStopped(service, error),
+      },
+      signal,
+    ),
+  build: (service, signal) => {
+    let cleared = false;
+    return whenever(service.database, 'legonet_projected', signal, async () => {
+      const wait = await buildWhenDue(service, signal);
+      // Afterwards: a deletion does not wait for what a leader that died has left.
+      if (!cleared) await endOldBuilds(service.database);
+      cleared = true;
+      return wait;
+    });
+  },
+  publish: (service, signal) => {
+    const alarm = erasureAlarm(service, () => performance.now());
+    return together(signal, [
+      (either) =>
+        whenever(service.database, 'legonet_outbox', either, () => publishVersions(service)),
+      // After the version: what is in the model is more urgent than what is in the log.
+      (either) =>
+        whenever(service.database, 'legonet_published', either, () => tidyLog(service, alarm)),
+    ]);
+  },
+};
+
+function partitionStopped({ logger, observe, onStopped }: Service, error: LegonetError): void {
+  onStopped?.(error);
+  observe?.({ kind: 'failed', role: 'project' });
+  logger.error({ event: 'partition_stopped', err: error }, 'a partition stands still');
+}
+
+function projected({ observe, onProjected }: Service, { partition, records }: Batch): void {
+  onProjected?.(records.length);
+  if (!observe) return;
+  const now = Date.now();
+  const seconds = records.map(({ time }) => Math.max(0, now - Number(time) / 1000) / 1000);
+  observe({ kind: 'projected', partition, seconds });
+}
+
+async function publishVersions(service: Service): Promise<number> {
+  const versions = await publishPending({
+    ...service,
+    topic: service.settings.topics.modelVersions,
+  });
+  for (const version of versions)
+    service.logger.info({ event: 'version_published', version }, 'version published');
+  if (service.observe && versions.length > 0) {
+    const deletionSeconds = await readDeletionSeconds(service.database.pool, versions);
+    service.observe({ kind: 'published', versions: versions.length, deletionSeconds });
+  }
+  return POLL_MS;
+}
+
+async function tidyLog(service: Service, alarm: () => Promise<void>): Promise<number> {
+  // Before anything that may fail: it is a broker that does not answer, perhaps, why they are overdue.
+  await alarm();
+  const { sampleEvents: topic, deadLetters } = service.settings.topics;
+  await eraseFromLog({ ...service, topic });
+  await restate({ ...service, topic });
+  await announceDeadLetters({ ...service, topic: deadLetters });
+  return POLL_MS;
+}
+
+/** Builds if something is due; returns the milliseconds until something may be. */
+async function buildWhenDue(service: Service, signal: AbortSignal): Promise<number> {
+  const { database, settings, logger } = service;
+  const { urgent, waitingMs } = await readPending(database.pool);
+  const due = waitingMs !== null && waitingMs >= settings.buildDelayMs;
+  if (!urgent && !due) {
+    return waitingMs === null ? POLL_MS : Math.min(POLL_MS, settings.buildDelayMs - waitingMs);
+  }
+  const started = performance.now();
+  const onAdapter = (done: number, total: number) => {
+    service.onAdapter?.(done, total);
+    service.observe?.({ kind: 'progress', role: 'build' });
+  };
+  const outcome = await buildVersion({ ...service, onAdapter, now: () => new Date() }, signal);
+  if (outcome) {
+    const seconds = (performance.now() - started) / 1000;
+    service.observe?.({ kind: 'built', seconds, adapters: outcome.rebuilt.length });
+    const { version, modelDigest, rebuilt, helped, deletions, retired } = outcome;
+    const elapsedMs = Math.round(performance.now() - started);
+    const counts = { rebuilt: rebuilt.length, helped, deletions: deletions.length, retired };
+    const event = 'version_built';
+    logger.info({ event, version, modelDigest, ...counts, elapsedMs }, 'version built');
+  }
+  return 0;
+}

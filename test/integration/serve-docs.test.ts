@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { DIGITS, legonetJson, startLegonet } from '../support/cli.js';
+import { removeDataDir, temporaryDirectory } from '../support/embedded.js';
+
+const PAGE = join(import.meta.dirname, '../../docs/how-to/http.md');
+
+/** Fails for any answer that is no success; streams end by themselves. */
+const CURL = `set -eu
+curl() {
+  case "$1" in
+    -N) command curl -sS --fail-with-body --max-time 2 "$@" || [ $? = 28 ] ;;
+    *) command curl -sS --fail-with-body "$@" ;;
+  esac
+}
+`;
+
+test('the examples of the how-to answer as it says', async () => {
+  const page = await readFile(PAGE, 'utf8');
+  const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text = '']) => text);
+  const folder = await mkdtemp(join(tmpdir(), 'legonet-http-docs-'));
+  const dataDir = await temporaryDirectory();
+  const environment = { LEGONET_DATA_DIR: dataDir, LEGONET_MODEL: join(DIGITS, 'MODEL.json') };
+  const running = startLegonet(['start'], environment);
+  try {
+    await running.says('"event":"http_serving"');
+    await legonetJson(['ingest', join(DIGITS, 'stream.csv.gz'), '--limit', '50'], environment);
+    await running.says('"event":"version_published"');
+    // The block that makes a token for a file comes after those that need the one there is.
+    const own = blocks.filter((text) => !text.includes('>> tokens'));
+    const made = blocks.filter((text) => text.includes('>> tokens'));
+    const script = [CURL, `ln -s ${dataDir} .legonet`, ...own, ...made].join('\n');
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], { cwd: folder });
+    expect(stdout).toContain('event: legonet.model.version.published.v1');
+    expect(stdout).toContain('{"ids":["case-88"]}');
+    expect(stdout).toContain('{"ids":["case-89"]}');
+    expect(stdout).toContain('"subscriber":"shop"');
+    expect(stdout).toContain('"ready":true');
+    expect(stdout).toContain('legonet_version 1');
+    expect((await readFile(join(folder, 'weights.bin'))).byteLength).toBeGreaterThan(0);
+    expect(await readFile(join(folder, 'tokens'), 'utf8')).toMatch(/^[0-9a-f]{64} versions:read /);
+  } finally {
+    running.process.kill('SIGTERM');
+    await running.ended;
+    await removeDataDir(dataDir);
+    await rm(folder, { recursive: true });
+  }
+});
