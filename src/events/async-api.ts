@@ -71,7 +71,6 @@ function channels(): Json {
       {
         'cleanup.policy': ['compact'],
         'message.timestamp.type': 'LogAppendTime',
-        'min.compaction.lag.ms': 0,
         'compression.type': 'uncompressed',
       },
     ),

@@ -35,6 +35,11 @@ export type Consumption = {
   start(partition: number): Promise<bigint>;
   /** Called for one batch at a time, in order within a partition. Its rejection ends the consumption. */
   handle(batch: Batch): Promise<void>;
+  /**
+   * Given, before anything is handled, a way to leave a partition for so many milliseconds while the
+   * others go on; then `start` is asked again. Only by logs that have several partitions.
+   */
+  canLeave?(leave: (partition: number, milliseconds: number) => void): void;
   readonly signal: AbortSignal;
   readonly maxRecords?: number;
   readonly maxBytes?: number;

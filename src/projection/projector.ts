@@ -15,24 +15,47 @@ export type ProjectorOptions = Omit<ApplyOptions, 'compacts'> & {
   readonly onAssigned?: (partition: number) => void;
   /** Told of each batch when it is projected. */
   readonly onBatch?: (batch: Batch) => void;
+  /** Told why a partition stands still while the others go on. It is asked again every ten seconds. */
+  readonly onStopped?: (error: LegonetError) => void;
 };
+
+const STOPPED_MS = 10_000;
 
 /**
  * Projects the sample events into Postgres, exactly once, until the signal aborts. The next batch is
- * prepared while this one is written. Throws what `apply` throws.
+ * prepared while this one is written. Throws what `apply` throws; but where a log has other partitions,
+ * one that stops does not end them.
  */
 export async function project(options: ProjectorOptions, signal: AbortSignal): Promise<void> {
-  const { database, log, topic, group, onAssigned = () => {} } = options;
+  const { database, log, topic, group, onAssigned = () => {}, onStopped = () => {} } = options;
   const failed = new AbortController();
   const places = new Places(options);
   let applying: Promise<void> = Promise.resolve();
+  let leave: ((partition: number, milliseconds: number) => void) | undefined;
+  const left = new Set<number>();
+
+  const applyOrLeave = async (batch: Batch, prepared: Promise<Prepared>) => {
+    try {
+      await places.apply(batch, prepared);
+    } catch (error) {
+      const isStop = error instanceof LegonetError && error.code === 'partition_stopped';
+      if (!isStop || !leave) throw error;
+      onStopped(error);
+      left.add(batch.partition);
+      leave(batch.partition, STOPPED_MS);
+    }
+  };
 
   await log.consume(topic, {
     group,
     signal: AbortSignal.any([signal, failed.signal]),
+    canLeave: (way) => {
+      leave = way;
+    },
     start: async (partition) => {
       // What is on its way from an earlier assignment moves the offset.
       await applying;
+      left.delete(partition);
       onAssigned(partition);
       return places.begin(partition, await storedOffset(database.pool, partition));
     },
@@ -40,7 +63,9 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
       const prepared = prepare(options.model, options.activate, batch.records);
       prepared.catch(() => {});
       await applying;
-      applying = places.apply(batch, prepared);
+      // Behind the record that stops its partition: it comes again when that one is passed.
+      if (left.has(batch.partition)) return;
+      applying = applyOrLeave(batch, prepared);
       applying.catch(() => failed.abort());
       await prepared;
     },

@@ -51,7 +51,9 @@ async function step(
      FROM erasures e
      LEFT JOIN tombstones t ON t.sample_id = e.key
      LEFT JOIN subject_erasures s ON '${SUBJECT_PREFIX}' || s.subject_id = e.key
-     WHERE ${which} ORDER BY ${order} LIMIT ${limit}`,
+     WHERE ${which}
+     -- In turns: a partition that stands still must not keep the others from their places.
+     ORDER BY row_number() OVER (PARTITION BY e.partition ORDER BY ${order}) LIMIT ${limit}`,
   );
   if (rows.length === 0) return 0;
   const offsets = await database.pool.query<{ partition: number; position: bigint }>(

@@ -1,4 +1,5 @@
 import { readPending } from '../build/plan.js';
+import { LegonetError } from '../errors.js';
 import type { EventLog } from '../log/event-log.js';
 import { readLags } from '../log/lag.js';
 import type { Settings } from '../settings.js';
@@ -16,7 +17,7 @@ const POLL_MS = 200;
 export async function catchUp(service: Service, signal: AbortSignal): Promise<void> {
   const eager = { ...service, settings: { ...service.settings, buildDelayMs: 0 } };
   const goals = {
-    project: async () => (await readLag(service)) === 0n,
+    project: async () => (await lagBesides(service, await stoppedPartitions(service))) === 0n,
     build: async () => {
       const { urgent, waitingMs } = await readPending(service.database.pool);
       return !urgent && waitingMs === null;
@@ -38,6 +39,26 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
     }
     if (failures.length > 0) throw failures[0];
   }
+  // Where the others could go on without it, nobody has said so yet.
+  const [stopped] = signal.aborted ? [] : await stoppedPartitions(service);
+  if (stopped === undefined) return;
+  throw new LegonetError(
+    'partition_stopped',
+    `partition ${stopped} stands still before a deletion that cannot be applied; everything else is done. ` +
+      'See `legonet dead-letters`',
+    'stop',
+  );
+}
+
+/** Partitions that stand still before a deletion, in a log whose other partitions go on. */
+async function stoppedPartitions({ database, log }: Service): Promise<number[]> {
+  if (!log.shares) return [];
+  const { rows } = await database.pool.query<{ partition: number }>(
+    `SELECT DISTINCT partition FROM dead_letters JOIN offsets USING (partition)
+     WHERE stopping AND skipped_at IS NULL AND offsets.position <= dead_letters.position
+     ORDER BY partition`,
+  );
+  return rows.map(({ partition }) => partition);
 }
 
 /** Whether the log has everything that it needs, and has forgotten what it forgets at once. */
@@ -94,16 +115,22 @@ export async function waitUntil(
   }
 }
 
-/** Records in the log that are not projected yet. */
-export async function readLag({
-  database,
-  log,
-  settings,
-}: {
+type Behind = {
   readonly database: Database;
   readonly log: EventLog;
   readonly settings: Settings;
-}): Promise<bigint> {
+};
+
+/** Records in the log that are not projected yet. */
+export const readLag = (stores: Behind): Promise<bigint> => lagBesides(stores, []);
+
+/** The same, without some partitions. */
+async function lagBesides(
+  { database, log, settings }: Behind,
+  partitions: readonly number[],
+): Promise<bigint> {
   const lags = await readLags(database.pool, log, settings.topics.sampleEvents);
-  return lags.reduce((sum, { behind }) => sum + behind, 0n);
+  return lags
+    .filter(({ partition }) => !partitions.includes(partition))
+    .reduce((sum, { behind }) => sum + behind, 0n);
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Compute } from '../build/compute.js';
 import { threadCompute } from '../build/threads.js';
+import type { LegonetError } from '../errors.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
 import type { Kernel } from '../model/kernel.js';
@@ -23,6 +24,8 @@ export type Service = {
   readonly onAdapter?: (done: number, total: number) => void;
   /** How many records were projected since the last call. */
   readonly onProjected?: (records: number) => void;
+  /** Told why a partition stands still while others go on. */
+  readonly onStopped?: (error: LegonetError) => void;
   /** Told what the roles do: metrics and readiness listen here. */
   readonly observe?: Observe;
   /** Told each point passed; tests end the process there. */

@@ -29,13 +29,14 @@ export async function helpUntilPublished(
   const running = AbortSignal.any([signal, finished.signal]);
   const failure: { error?: unknown } = {};
   const service = ROLES.every((role) => held.includes(role)) ? null : await openService();
+  const onFailure = (error: unknown) => {
+    if (canRecover(error)) return;
+    failure.error = error;
+    finished.abort();
+  };
   const work = ROLES.map((role) =>
     service
-      ? runRole(service, role, running, (_, error) => {
-          if (canRecover(error)) return;
-          failure.error = error;
-          finished.abort();
-        })
+      ? runRole({ ...service, onStopped: onFailure }, role, running, (_, error) => onFailure(error))
       : null,
   );
   let when: number;

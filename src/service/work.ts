@@ -1,6 +1,7 @@
 import { buildVersion } from '../build/builder.js';
 import { readPending } from '../build/plan.js';
 import { endOldBuilds } from '../build/tasks.js';
+import type { LegonetError } from '../errors.js';
 import type { Batch } from '../log/event-log.js';
 import { project } from '../projection/projector.js';
 import { announceDeadLetters } from '../publish/dead-letters.js';
@@ -29,6 +30,7 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
         activate: service.compute.activate,
         onAssigned: (partition) => service.observe?.({ kind: 'assigned', partition }),
         onBatch: (batch) => projected(service, batch),
+        onStopped: (error) => partitionStopped(service, error),
       },
       signal,
     ),
@@ -53,6 +55,12 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
     ]);
   },
 };
+
+function partitionStopped({ logger, observe, onStopped }: Service, error: LegonetError): void {
+  onStopped?.(error);
+  observe?.({ kind: 'failed', role: 'project' });
+  logger.error({ event: 'partition_stopped', err: error }, 'a partition stands still');
+}
 
 function projected({ observe, onProjected }: Service, { partition, records }: Batch): void {
   onProjected?.(records.length);

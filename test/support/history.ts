@@ -94,9 +94,11 @@ export type Expected = {
   readonly retained: ReadonlyMap<string, Content>;
   readonly gone: readonly string[];
   readonly rows: Rows;
+  readonly conflicts: ReadonlyMap<string, ReadonlySet<string>>;
 };
 
-export function expectedOf(model: Model, { phases }: History): Expected {
+/** `time`: of every record, in microseconds since 1970. */
+export function expectedOf(model: Model, { phases }: History, time = 0n): Expected {
   const contents = new Map<string, Content>();
   const events = phases.flat().map((record, position): DigestedEvent => {
     const headers = record.headers ?? {};
@@ -105,7 +107,7 @@ export function expectedOf(model: Model, { phases }: History): Expected {
       headers,
       partition: 0,
       position: BigInt(position),
-      time: 0n,
+      time,
     });
     if (read.kind === 'deletion') return read.event;
     if (read.kind !== 'content') throw new Error(`record ${position} is ${read.kind}`);
@@ -113,7 +115,7 @@ export function expectedOf(model: Model, { phases }: History): Expected {
     contents.set(digest, read.content);
     return { ...read.event, digest };
   });
-  const { retained } = retainedSet(events);
+  const { retained, conflicts } = retainedSet(events);
   const kept = [...retained].flatMap(([id, digest]) => {
     const content = contents.get(digest);
     return content ? [[id, content] as const] : [];
@@ -121,6 +123,7 @@ export function expectedOf(model: Model, { phases }: History): Expected {
   const named = events.flatMap((event) => ('sampleId' in event ? [event.sampleId] : []));
   return {
     retained: new Map(kept),
+    conflicts,
     gone: [...new Set(named)].filter((id) => !retained.has(id)),
     rows: {
       encodings: Int8Array.from(kept.flatMap(([, { encoding }]) => Array.from(encoding))),

@@ -24,7 +24,7 @@ export async function readBatches(
     start: async (partition) => from(partition),
     handle: async (batch) => {
       batches.push(batch);
-      next.set(batch.partition, (batch.records.at(-1)?.position ?? -1n) + 1n);
+      next.set(batch.partition, batch.next);
       if (isRead()) controller.abort();
     },
   });

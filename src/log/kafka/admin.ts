@@ -2,17 +2,28 @@ import type { Admin, Kafka } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
 import { toLogError } from './errors.js';
 
-/** One admin client for all who need one, made again when it has failed. */
+/**
+ * One admin client for all who need one, made again when it has failed. One use at a time: in kafkajs
+ * 2.2.4 fetchTopicMetadata of one topic forgets all others, and fetchTopicOffsets that is on its way for
+ * another one then fails with a TypeError.
+ */
 export class SharedAdmin {
   readonly #kafka: Kafka;
   #admin: Promise<Admin> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(kafka: Kafka) {
     this.#kafka = kafka;
   }
 
   /** Throws what `toLogError` makes of trouble; `doing` says in its message what was tried. */
-  async use<T>(doing: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  use<T>(doing: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+    const used = this.#last.then(() => this.#use(doing, work));
+    this.#last = used.catch(() => {});
+    return used;
+  }
+
+  async #use<T>(doing: string, work: (admin: Admin) => Promise<T>): Promise<T> {
     this.#admin ??= this.#open();
     const opening = this.#admin;
     try {
@@ -37,6 +48,7 @@ export class SharedAdmin {
   }
 
   async close(): Promise<void> {
+    await this.#last;
     const admin = await this.#admin?.catch(() => undefined);
     this.#admin = undefined;
     await admin?.disconnect().catch(() => {});

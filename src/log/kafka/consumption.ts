@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
 import type { LogRecord } from '../../events/record.js';
@@ -10,8 +11,8 @@ import {
 } from './connection.js';
 import type { ConsumeOptions } from './consume-options.js';
 import { readMarked, withMarks } from './decoding.js';
-import { toLogError } from './errors.js';
-import { Trouble, withHeartbeats } from './heartbeats.js';
+import { OUT_OF_RANGE, toLogError } from './errors.js';
+import { soon, Trouble, withHeartbeats } from './heartbeats.js';
 import { commitPlaces, type Place } from './places.js';
 import { inside, truncated } from './ranges.js';
 import { cut, toLogRecord } from './records.js';
@@ -19,8 +20,6 @@ import { cut, toLogRecord } from './records.js';
 const COMMIT_MS = 5000;
 /** Without a sign of life from kafkajs for so long it is stuck, whatever it says of itself. */
 const SILENCE_MS = 120_000;
-const LEAVE_MS = 15_000;
-const OUT_OF_RANGE = 'Offset out of range';
 
 /**
  * One consumption by a consumer group of kafkajs. Positions come from `start`, never from Kafka: a
@@ -49,6 +48,7 @@ export class GroupConsumption {
   async run(): Promise<void> {
     const { signal, topic } = this.#options;
     if (signal.aborted) return;
+    this.#options.canLeave?.((partition, ms) => this.#leavePartition(partition, ms));
     const end = () => this.#ended.abort();
     signal.addEventListener('abort', end, { once: true });
     const ended = new Promise<void>((resolve) => {
@@ -94,12 +94,7 @@ export class GroupConsumption {
       .then(() => this.#commit())
       .then(() => this.#consumer.disconnect())
       .catch(() => {});
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise((resolve) => {
-      timer = setTimeout(resolve, LEAVE_MS);
-    });
-    await Promise.race([left, enough]);
-    clearTimeout(timer);
+    await soon(left);
   }
 
   /**
@@ -114,6 +109,17 @@ export class GroupConsumption {
     const { topic } = this.#options;
     this.#consumer.pause([{ topic, partitions: [...partitions] }]);
     this.#begin(partitions, generation).catch((error) => this.#fail(error));
+  }
+
+  /** Takes the partition up again after a while, if it is still ours then. */
+  #leavePartition(partition: number, milliseconds: number): void {
+    const { topic } = this.#options;
+    const generation = this.#generation;
+    if (!this.#places.delete(partition)) return;
+    this.#consumer.pause([{ topic, partitions: [partition] }]);
+    sleep(milliseconds, undefined, { signal: this.#ended.signal })
+      .then(() => this.#begin([partition], generation))
+      .catch((error) => this.#fail(error));
   }
 
   async #begin(partitions: readonly number[], generation: number): Promise<void> {
@@ -170,10 +176,9 @@ export class GroupConsumption {
     // Compaction has taken what was last: the consumer goes past it, or lags for ever.
     if (this.#holds(place) && place.cursor < next) await this.#hand(payload, place, [], next);
     if (!this.#holds(place)) return;
-    place.cursor = next;
     payload.resolveOffset(String(next - 1n));
-    const goOn = this.#options.onProgress?.(partition, next) ?? true;
-    if (!goOn) this.#consumer.pause([{ topic: this.#options.topic, partitions: [partition] }]);
+    if (this.#options.onProgress?.(partition, next) === false)
+      this.#consumer.pause([{ topic: this.#options.topic, partitions: [partition] }]);
   }
 
   async #hand(

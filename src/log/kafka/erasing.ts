@@ -21,6 +21,8 @@ export type ErasingOptions = {
 
 /** When a partition was last rolled and read, in milliseconds since 1970. */
 type Schedule = { rolledAt: number; readAt: number };
+/** When an erasure's segment was rolled, and whether what was to be gone has been looked for since. */
+type Roll = { readonly at: number; looked: boolean };
 
 /**
  * Erasure by compaction, of one topic. A deletion under the same key; then, once the segment is old enough,
@@ -31,7 +33,9 @@ type Schedule = { rolledAt: number; readAt: number };
 export class Erasing {
   readonly #options: ErasingOptions;
   readonly #schedules = new Map<number, Schedule>();
-  /** When an erasure was seen to be done, by partition, position of its deletion, and key. */
+  /** By partition, position of the deletion, and key. */
+  readonly #rolls = new Map<string, Roll>();
+  /** When an erasure was seen to be done. */
   readonly #gone = new Map<string, number>();
   readonly #closing = new AbortController();
   #earlierEnds: Ranges = new Map();
@@ -52,8 +56,9 @@ export class Erasing {
     if (declared.length === 0) return moved;
     this.#forget(declared);
     const due = declared.filter((erasure) => this.#isDue(erasure, read));
-    await this.#roll(due);
+    // Before the next roll: whoever rolls at every step would never look.
     this.#verify(due);
+    await this.#roll(due);
     return [...moved, ...this.#takeErased(due)];
   }
 
@@ -101,30 +106,32 @@ export class Erasing {
 
   async #roll(due: readonly Declared[]): Promise<void> {
     const { plan, now, append } = this.#options;
-    const partitions = new Set<number>();
-    for (const erasure of due) {
-      if (this.#gone.has(id(erasure))) continue;
-      const age = now() - this.#schedule(erasure.partition).rolledAt;
-      // Rolled in vain, too, if clocks are further apart than we think: then once more.
-      const wait = this.#isRolled(erasure)
-        ? Math.max(plan.lagMs + plan.clockMs, plan.rollIntervalMs)
-        : plan.rollIntervalMs;
-      if (age >= wait) partitions.add(erasure.partition);
-    }
-    if (partitions.size === 0) return;
-    await append([...partitions].map((partition) => ({ partition, record: rollRecord() })));
-    for (const partition of partitions) this.#schedule(partition).rolledAt = now();
+    const wanted = due.filter((erasure) => {
+      const isLate = now() - this.#schedule(erasure.partition).rolledAt >= plan.rollIntervalMs;
+      return isLate && !this.#gone.has(id(erasure)) && this.#needsRoll(erasure);
+    });
+    if (wanted.length === 0) return;
+    const partitions = [...new Set(wanted.map(({ partition }) => partition))];
+    await append(partitions.map((partition) => ({ partition, record: rollRecord() })));
+    const at = now();
+    for (const partition of partitions) this.#schedule(partition).rolledAt = at;
+    for (const erasure of wanted) this.#rolls.set(id(erasure), { at, looked: false });
   }
 
-  readonly #isRolled = (erasure: Declared): boolean =>
-    this.#schedule(erasure.partition).rolledAt >= this.#dueAt(erasure);
+  /** Once; and if it was in vain, since clocks are further apart than we think, once more. */
+  #needsRoll(erasure: Declared): boolean {
+    const { lagMs, clockMs } = this.#options.plan;
+    const roll = this.#rolls.get(id(erasure));
+    return !roll || (roll.looked && this.#options.now() - roll.at >= lagMs + clockMs);
+  }
 
   #verify(due: readonly Declared[]): void {
     const { plan, now, backoffMs, onLog } = this.#options;
     if (this.#verifying || this.#closing.signal.aborted) return;
     const candidates = due.filter((erasure) => {
-      const { rolledAt, readAt } = this.#schedule(erasure.partition);
-      const isCleaned = this.#isRolled(erasure) && now() >= rolledAt + backoffMs();
+      const roll = this.#rolls.get(id(erasure));
+      const { readAt } = this.#schedule(erasure.partition);
+      const isCleaned = roll !== undefined && now() >= roll.at + backoffMs();
       return !this.#gone.has(id(erasure)) && isCleaned && now() >= readAt + plan.verifyIntervalMs;
     });
     if (candidates.length === 0) return;
@@ -138,7 +145,11 @@ export class Erasing {
         onLog({ level: 'warn', message: `erasures were not verified: ${text}`, about: {} });
       })
       .finally(() => {
-        for (const { partition } of candidates) this.#schedule(partition).readAt = now();
+        for (const erasure of candidates) {
+          this.#schedule(erasure.partition).readAt = now();
+          const roll = this.#rolls.get(id(erasure));
+          if (roll) roll.looked = true;
+        }
         this.#verifying = undefined;
       });
   }
@@ -156,9 +167,13 @@ export class Erasing {
 
   /** Forgets what is not asked for any more. */
   #forget(declared: readonly Declared[]): void {
-    if (this.#gone.size === 0) return;
+    if (this.#rolls.size === 0) return;
     const asked = new Set(declared.map(id));
-    for (const one of this.#gone.keys()) if (!asked.has(one)) this.#gone.delete(one);
+    for (const one of this.#rolls.keys()) {
+      if (asked.has(one)) continue;
+      this.#rolls.delete(one);
+      this.#gone.delete(one);
+    }
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,9 @@ import { LegonetError } from '../../errors.js';
 
 type KafkaError = Error & { readonly type?: string; readonly cause?: unknown };
 
+/** What kafkajs says in its log when it puts a consumer somewhere else. */
+export const OUT_OF_RANGE = 'Offset out of range';
+
 /** The error and what caused it, innermost last. */
 function chain(error: unknown): KafkaError[] {
   const found: KafkaError[] = [];

@@ -1,16 +1,9 @@
 import type { Admin } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
+import type { Finding } from '../finding.js';
 import { describeLimits } from './cluster.js';
 import { arithmetic, deadlineShortfall, type ErasurePlan, type TopicPlan } from './policy.js';
 import { examineTopic } from './topics.js';
-
-/** One thing looked at; `remedy` says what to do about it. */
-export type KafkaFinding = {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly remedy?: string;
-};
 
 /** Brokers, topics, replicas and the erasure deadline. What cannot be looked at is a finding, too. */
 export async function examineKafka(
@@ -18,14 +11,14 @@ export async function examineKafka(
   plans: readonly TopicPlan[],
   erasure: ErasurePlan,
   bootstrap: string,
-): Promise<KafkaFinding[]> {
+): Promise<Finding[]> {
   const brokers = await finding('kafka', async () => {
     const cluster = await use('reach Kafka', (admin) => admin.describeCluster());
     const detail = `${cluster.brokers.length} brokers answer at ${bootstrap}`;
     return { ok: true, detail };
   });
   if (!brokers.ok) return [brokers];
-  const findings: KafkaFinding[] = [brokers];
+  const findings: Finding[] = [brokers];
   for (const plan of plans) {
     findings.push(
       await finding(`topic ${plan.topic}`, () =>
@@ -41,9 +34,9 @@ export async function examineKafka(
   return findings;
 }
 
-type Look = Omit<KafkaFinding, 'name'>;
+type Look = Omit<Finding, 'name'>;
 
-async function finding(name: string, look: () => Promise<Look>): Promise<KafkaFinding> {
+async function finding(name: string, look: () => Promise<Look>): Promise<Finding> {
   try {
     return { name, ...(await look()) };
   } catch (error) {

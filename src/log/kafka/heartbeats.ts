@@ -26,3 +26,15 @@ export async function withHeartbeats(
   await beat();
   if (trouble) throw trouble;
 }
+
+const SOON_MS = 15_000;
+
+/** Waits for something that may take longer, and then goes on by itself. */
+export async function soon(something: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const enough = new Promise((resolve) => {
+    timer = setTimeout(resolve, SOON_MS);
+  });
+  await Promise.race([something, enough]);
+  clearTimeout(timer);
+}

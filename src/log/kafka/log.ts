@@ -10,13 +10,14 @@ import type {
   NewRecord,
   Place,
 } from '../event-log.js';
+import type { Finding } from '../finding.js';
 import { SharedAdmin } from './admin.js';
 import { describeLimits, fetchRanges } from './cluster.js';
 import { createClient, type KafkaLogLine } from './connection.js';
 import type { ConsumeOptions } from './consume-options.js';
 import { GroupConsumption } from './consumption.js';
 import { Erasing } from './erasing.js';
-import { examineKafka, type KafkaFinding, UNKNOWN_LIMITS } from './examine.js';
+import { examineKafka, UNKNOWN_LIMITS } from './examine.js';
 import { createPartitioning } from './partitioning.js';
 import {
   type BrokerLimits,
@@ -107,7 +108,7 @@ export class KafkaLog implements EventLog {
   }
 
   /** What an operator should know of brokers, topics, replication and the erasure deadline. */
-  examine(): Promise<KafkaFinding[]> {
+  examine(): Promise<Finding[]> {
     const admin = this.#admin;
     return examineKafka(admin.use.bind(admin), this.#plans, this.#erasure, this.#bootstrap);
   }

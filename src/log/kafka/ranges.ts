@@ -1,6 +1,6 @@
 import { LegonetError } from '../../errors.js';
 
-/** The first and the next position of a partition. */
+/** The first position of a partition, and the next that a reader can come to: open transactions end it. */
 export type Range = { readonly low: bigint; readonly high: bigint };
 export type Ranges = ReadonlyMap<number, Range>;
 

@@ -1,0 +1,100 @@
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { inlineCompute } from '#src/build/compute.js';
+import {
+  EVENT_CONTENT_TYPE,
+  encodeEvent,
+  int8Data,
+  sampleIngested,
+} from '#src/events/cloud-event.js';
+import { loadWasmKernel } from '#src/kernel/wasm.js';
+import { catchUp } from '#src/service/catch-up.js';
+import { runRole } from '#src/service/roles.js';
+import type { Service } from '#src/service/service.js';
+import { readSettings } from '#src/settings.js';
+import { openDatabase } from '#src/store/database.js';
+import { readDeadLetters, skipLetter } from '#src/store/dead-letters.js';
+import { saveModel } from '#src/store/model.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { kafkaMissing, testBroker } from '../support/kafka.js';
+import { logKeeper, logOptions } from '../support/kafka-log.js';
+import { tinyModel } from '../support/models.js';
+
+const missing = await kafkaMissing();
+const model = tinyModel();
+const never = new AbortController().signal;
+
+describe.skipIf(missing)('a deletion that cannot be read, on Kafka', () => {
+  const logs = logKeeper();
+  let created: TestDatabase;
+  let service: Service;
+
+  beforeAll(async () => {
+    created = await createTestDatabase();
+    const { brokers } = await testBroker();
+    const options = logOptions(brokers);
+    const log = await logs.open(options);
+    const database = openDatabase(created.url);
+    await saveModel(database, model, {});
+    const kernel = await loadWasmKernel();
+    const { kafka, topics } = options;
+    const settings = { ...readSettings({ LEGONET_BUILD_DELAY_MS: '0' }), kafka, topics };
+    const compute = inlineCompute(created.url, kernel, model);
+    const logger = pino({ level: 'silent' });
+    service = { settings, database, log, model, kernel, compute, logger };
+  });
+  afterAll(async () => {
+    await service?.compute.close();
+    await service?.database.close();
+    await logs.close();
+    await created?.drop();
+  });
+
+  const ingest = (sampleId: string, partition: number) => ({
+    key: sampleId,
+    partition,
+    headers: { 'content-type': EVENT_CONTENT_TYPE },
+    value: encodeEvent(
+      sampleIngested(
+        { sampleId, label: 'a', encoding: int8Data(Int8Array.of(1, 2, 3, 4)) },
+        { id: sampleId, source: 'urn:test', time: '2026-01-01T00:00:00Z' },
+      ),
+    ),
+  });
+  const unreadable = {
+    key: 'x',
+    partition: 1,
+    value: Buffer.from('{"specversion":"1.0","type":"legonet.sample.deleted.v1","data":{}}'),
+  };
+
+  async function samples(): Promise<string[]> {
+    const { rows } = await service.database.pool.query('SELECT sample_id FROM samples ORDER BY 1');
+    return rows.map(({ sample_id }) => sample_id);
+  }
+
+  test('stops its partition, tells, lets the others go on, and goes on itself when skipped', async () => {
+    const topic = service.settings.topics.sampleEvents;
+    await service.log.append(topic, [ingest('a', 0), ingest('b', 1), unreadable, ingest('c', 1)]);
+    await expect(catchUp(service, never)).rejects.toMatchObject({ code: 'partition_stopped' });
+    expect(await samples()).toEqual(['a', 'b']);
+
+    const stop = new AbortController();
+    const reasons: string[] = [];
+    const told = { ...service, onStopped: ({ code }: { code: string }) => void reasons.push(code) };
+    const running = runRole(told, 'project', stop.signal, (_, error) => {
+      throw error;
+    });
+    try {
+      await service.log.append(topic, [ingest('d', 0), ingest('e', 2), ingest('f', 1)]);
+      await expect.poll(samples, { timeout: 60_000 }).toEqual(['a', 'b', 'd', 'e']);
+      expect(reasons).toContain('partition_stopped');
+
+      const [letter] = await readDeadLetters(service.database.pool);
+      await skipLetter(service.database.pool, letter?.id ?? -1n);
+      await expect.poll(samples, { timeout: 60_000 }).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+    } finally {
+      stop.abort();
+      await running;
+    }
+  });
+});
