@@ -64,7 +64,7 @@ function send(log: EventLog, topic: string, rows: readonly OutboxRow[]): Promise
   }
   const causes = { deletions: [], others: [...traces.values()] };
   const messages = { system: log.system, topic, count: rows.length };
-  return traced({ name: 'publish', causes, messages }, (span) => {
+  return traced({ name: 'publish', causes, messages }, async (span) => {
     const sent = readTrace(span.traceparent);
     const records = rows.map(({ key, value, traceparent }) => {
       const built = traces.get(traceparent);
@@ -72,6 +72,6 @@ function send(log: EventLog, topic: string, rows: readonly OutboxRow[]): Promise
       const trace = sent && built && traceIdOf(sent) === traceIdOf(built) ? sent : built;
       return { key, value, headers: { 'content-type': EVENT_CONTENT_TYPE, ...trace } };
     });
-    return log.append(topic, records);
+    await log.append(topic, records);
   });
 }
