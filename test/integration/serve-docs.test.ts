@@ -40,7 +40,8 @@ test('the examples of the how-to answer as it says', async () => {
     expect(stdout).toContain('{"ids":["case-89"]}');
     expect(stdout).toContain('"subscriber":"shop"');
     expect(stdout).toContain('"ready":true');
-    expect(stdout).toContain('legonet_version 1');
+    // Its examples delete a sample: the version without it may be out already.
+    expect(stdout).toMatch(/^legonet_version [12]$/m);
     expect((await readFile(join(folder, 'weights.bin'))).byteLength).toBeGreaterThan(0);
     expect(await readFile(join(folder, 'tokens'), 'utf8')).toMatch(/^[0-9a-f]{64} versions:read /);
   } finally {
