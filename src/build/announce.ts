@@ -31,17 +31,18 @@ export async function announce(
 ): Promise<void> {
   const rows = [
     published(model, next, now),
-    ...retired.map((retirement) => retirementOf(model, next.version, retirement, now)),
+    ...retired.map((retirement) => retirementOf(model, next, retirement, now)),
   ];
   await client.query(
-    `INSERT INTO outbox (event_id, version, kind, key, value)
-     SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::bytea[])`,
+    `INSERT INTO outbox (event_id, version, kind, key, value, traceparent)
+     SELECT *, $6 FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::bytea[])`,
     [
       textArray(rows.map(({ eventId }) => eventId)),
       int4Array(rows.map(({ version }) => version)),
       textArray(rows.map(({ kind }) => kind)),
       textArray(rows.map(({ key }) => key)),
       byteaArray(rows.map(({ value }) => value)),
+      next.traceparent,
     ],
   );
   await client.query(`SELECT pg_notify('legonet_outbox', '')`);
@@ -68,7 +69,7 @@ function published(model: Model, next: NewVersion, now: Date): Announcement {
         digest: built.get(adapter)?.digest ?? digest ?? '',
       })),
     },
-    meta(name, eventId, now),
+    meta(name, eventId, now, next),
   );
   return {
     kind: 'published',
@@ -81,14 +82,14 @@ function published(model: Model, next: NewVersion, now: Date): Announcement {
 
 function retirementOf(
   model: Model,
-  because: number,
+  next: NewVersion,
   { version, erasedWeights }: Retirement,
   now: Date,
 ): Announcement {
   const { name } = model.configuration;
   const eventId = `${model.digest}:${version}:retired`;
-  const data = { model: name, version, because, erasedWeights: [...erasedWeights] };
-  const event = versionRetired(data, meta(name, eventId, now));
+  const data = { model: name, version, because: next.version, erasedWeights: [...erasedWeights] };
+  const event = versionRetired(data, meta(name, eventId, now, next));
   return {
     kind: 'retired',
     version,
@@ -98,8 +99,7 @@ function retirementOf(
   };
 }
 
-const meta = (name: string, id: string, now: Date): MetaInput => ({
-  id,
-  source: `urn:legonet:model:${name}`,
-  time: now.toISOString(),
-});
+function meta(name: string, id: string, now: Date, { traceparent }: NewVersion): MetaInput {
+  const known = { id, source: `urn:legonet:model:${name}`, time: now.toISOString() };
+  return traceparent === null ? known : { ...known, trace: { traceparent } };
+}

@@ -1,7 +1,9 @@
+import type { PoolClient } from 'pg';
 import { modelDigest } from '../model/digest.js';
 import type { Model } from '../model/model.js';
 import { type Database, transaction } from '../store/database.js';
 import { countBuilders } from '../store/lock.js';
+import { type Traced, traced } from '../tracing.js';
 import { announce } from './announce.js';
 import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
@@ -40,11 +42,53 @@ export async function buildVersion(
   options: BuildOptions,
   signal: AbortSignal,
 ): Promise<BuildOutcome | null> {
-  const prepared = await prepare(options, signal);
-  if (!prepared) return null;
-  const { plan, built, shared } = prepared;
+  const cut = await takeCut(options);
+  if (!cut) return null;
+  return traced({ name: 'build', causes: cut.plan.causes }, (span) =>
+    buildFrom(options, cut, span, signal),
+  );
+}
+
+/** A plan, and the session whose open transaction is its snapshot. */
+type Cut = {
+  readonly client: PoolClient;
+  readonly snapshot: string;
+  readonly plan: BuildPlan;
+};
+
+/** Null when nothing has changed. */
+async function takeCut({ database, reached = () => {} }: BuildOptions): Promise<Cut | null> {
+  const client = await database.pool.connect();
   try {
-    if (built.size > 0 || plan.latest === null) return await commit(options, prepared);
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const exported = await client.query('SELECT pg_export_snapshot() AS name');
+    const plan = await readPlan(client);
+    reached('build.cut-taken');
+    if (plan.needed) return { client, snapshot: exported.rows[0].name, plan };
+    await client.query('COMMIT');
+    client.release();
+    return null;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+async function buildFrom(
+  options: BuildOptions,
+  cut: Cut,
+  span: Traced,
+  signal: AbortSignal,
+): Promise<BuildOutcome | null> {
+  const { plan } = cut;
+  const { built, shared } = await buildAdapters(options, cut, signal);
+  span.note({ adapters_rebuilt: built.size, deletions: plan.deletions.length });
+  try {
+    if (built.size > 0 || plan.latest === null) {
+      const next = nextVersion(options.model, plan, built, shared, span.traceparent);
+      span.note({ version: next.version });
+      return await commit(options, next);
+    }
     await applyWithoutBuild(options.database, plan, plan.latest.version);
     return null;
   } finally {
@@ -52,27 +96,18 @@ export async function buildVersion(
   }
 }
 
-type Prepared = {
-  readonly plan: BuildPlan;
-  readonly built: ReadonlyMap<number, Rebuilt>;
-  readonly shared: string | null;
-};
+type Built = Pick<NewVersion, 'built' | 'shared'>;
 
-/** Takes the cut and builds from it. Null when nothing has changed. */
-async function prepare(options: BuildOptions, signal: AbortSignal): Promise<Prepared | null> {
-  const { database, reached = () => {} } = options;
-  const client = await database.pool.connect();
+async function buildAdapters(
+  options: BuildOptions,
+  { client, snapshot, plan }: Cut,
+  signal: AbortSignal,
+): Promise<Built> {
   try {
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const exported = await client.query('SELECT pg_export_snapshot() AS name');
-    const plan = await readPlan(client);
-    reached('build.cut-taken');
-    const prepared = plan.needed
-      ? { plan, ...(await rebuild(options, plan, exported.rows[0].name, signal)) }
-      : null;
+    const built = await rebuild(options, plan, snapshot, signal);
     await client.query('COMMIT');
     client.release();
-    return prepared;
+    return built;
   } catch (error) {
     // The session ends with whatever is left open in it, the exported snapshot included.
     client.release(true);
@@ -86,7 +121,7 @@ async function rebuild(
   plan: BuildPlan,
   snapshot: string,
   signal: AbortSignal,
-): Promise<Omit<Prepared, 'plan'>> {
+): Promise<Built> {
   const { database, onAdapter = () => {}, reached = () => {} } = options;
   const cut = cutJson(plan.cut);
   const built = new Map<number, Rebuilt>();
@@ -108,9 +143,9 @@ async function rebuild(
 
 async function commit(
   { database, model, now, reached = () => {} }: BuildOptions,
-  { plan, built, shared }: Prepared,
+  next: NewVersion,
 ): Promise<BuildOutcome> {
-  const next = nextVersion(model, plan, built, shared);
+  const { plan, built } = next;
   reached('build.before-commit');
   const retirements = await transaction(database.pool, async (tx) => {
     const retired = await commitVersion(tx, next);
@@ -134,6 +169,7 @@ function nextVersion(
   plan: BuildPlan,
   built: ReadonlyMap<number, Rebuilt>,
   shared: string | null,
+  traceparent: string | null,
 ): NewVersion {
   const digests = plan.digests.map((digest, adapter) => built.get(adapter)?.digest ?? digest ?? '');
   const parent = plan.latest?.version ?? null;
@@ -145,6 +181,7 @@ function nextVersion(
     plan,
     built,
     shared,
+    traceparent,
   };
 }
 

@@ -15,6 +15,8 @@ export type NewVersion = {
   readonly built: ReadonlyMap<number, Rebuilt>;
   /** The build whose results hold the weights that others have built. */
   readonly shared: string | null;
+  /** The W3C trace context of the build. */
+  readonly traceparent: string | null;
 };
 
 /** An adapter rebuilt. Without `bytes`, its weights are among the shared build's results. */

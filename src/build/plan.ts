@@ -1,4 +1,6 @@
+import { readTrace } from '../events/trace-context.js';
 import type { Queryable } from '../store/database.js';
+import { type Causes, MAX_LINKS } from '../tracing.js';
 
 /** Next position to project, by partition: everything before it is reflected. */
 export type Cut = Readonly<Record<string, bigint>>;
@@ -16,6 +18,8 @@ export type BuildPlan = {
   readonly digests: readonly (string | null)[];
   /** Requests that no version applies yet. */
   readonly deletions: readonly string[];
+  /** The traces of these requests, and of what made adapters dirty; the first of each. */
+  readonly causes: Causes;
 };
 
 /** An adapter, and the version it was last built in. */
@@ -57,6 +61,14 @@ type AdapterRow = {
   dirty: boolean;
 };
 
+type CountsRow = {
+  replaying: boolean;
+  retained: bigint;
+  deletions: string[];
+  asked: string[];
+  touched: string[];
+};
+
 export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const cut = await readCut(client);
   const adapters = await client.query<AdapterRow>(
@@ -68,11 +80,15 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const latest = await client.query<{ version: number; retired: boolean }>(
     `SELECT version, retired_at IS NOT NULL AS retired FROM versions ORDER BY version DESC LIMIT 1`,
   );
-  const counts = await client.query<{ replaying: boolean; retained: bigint; deletions: string[] }>(
+  const counts = await client.query<CountsRow>(
     `SELECT ${REPLAYING} AS replaying,
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
             ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
-              AS deletions`,
+              AS deletions,
+            ARRAY(SELECT DISTINCT traceparent FROM deletions
+                  WHERE version IS NULL AND traceparent IS NOT NULL LIMIT ${MAX_LINKS}) AS asked,
+            ARRAY(SELECT DISTINCT traceparent FROM dirty_adapters
+                  WHERE traceparent IS NOT NULL LIMIT ${MAX_LINKS}) AS touched`,
   );
   const deletions = counts.rows[0]?.deletions ?? [];
   return {
@@ -88,8 +104,15 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
     latest: latest.rows[0] ?? null,
     digests: adapters.rows.map((row) => row.weights_digest),
     deletions,
+    causes: {
+      deletions: contexts(counts.rows[0]?.asked),
+      others: contexts(counts.rows[0]?.touched),
+    },
   };
 }
+
+const contexts = (traceparents: readonly string[] = []) =>
+  traceparents.flatMap((traceparent) => readTrace(traceparent) ?? []);
 
 export async function readCut(client: Queryable): Promise<Cut> {
   const { rows } = await client.query<{ partition: number; position: bigint }>(

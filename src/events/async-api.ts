@@ -66,7 +66,7 @@ function channels(): Json {
   return {
     sampleEvents: channel(
       'sample-events',
-      'What becomes of samples. The erasure deadline sets the compaction lag.',
+      'What becomes of samples. The erasure deadline sets the compaction lags.',
       [...sampleMessages, NULL_VALUE],
       {
         'cleanup.policy': ['compact'],

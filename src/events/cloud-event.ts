@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { issueError } from './issue.js';
 import { type DataOf, EVENT_TYPES, type EventType, id, SUBJECT_PREFIX, time } from './schemas.js';
+import { readTrace, type TraceContext } from './trace-context.js';
 
 export { float32Data, int8Data } from './encoding.js';
 
@@ -13,6 +14,9 @@ export type CloudEvent<Type extends EventType = EventType> = {
     readonly type: T;
     /** RFC 3339. */
     readonly time?: string;
+    /** W3C Trace Context, by the extension Distributed Tracing. */
+    readonly traceparent?: string;
+    readonly tracestate?: string;
     readonly datacontenttype: 'application/json';
     readonly data: DataOf<T>;
   };
@@ -24,6 +28,8 @@ export type MetaInput = {
   readonly source: string;
   /** When it happened, RFC 3339. Without it, the time at which the log takes it in. */
   readonly time?: string;
+  /** The trace that it belongs to; left out if it is not valid. */
+  readonly trace?: TraceContext;
 };
 
 /** The content type of `encodeEvent`'s bytes: a record's `content-type` header. */
@@ -43,7 +49,9 @@ export function cloudEvent<Type extends EventType>(
   if (!checkedData.success) throw issueError(checkedData.error, 'data.', 'invalid_data');
   const attributes = { id: meta.id, source: meta.source, type };
   const occurred = meta.time === undefined ? {} : { time: meta.time };
-  const event = { ...attributes, ...occurred, datacontenttype: 'application/json', data };
+  const trace = meta.trace && readTrace(meta.trace.traceparent, meta.trace.tracestate);
+  const known = { ...attributes, ...occurred, ...trace };
+  const event = { ...known, datacontenttype: 'application/json', data };
   return { specversion: '1.0', ...event } as CloudEvent<Type>;
 }
 

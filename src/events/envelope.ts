@@ -4,6 +4,7 @@ import { EventError } from './error.js';
 import { issueError } from './issue.js';
 import type { LogRecord } from './record.js';
 import { id, time } from './schemas.js';
+import { type TraceContext, traceOf } from './trace-context.js';
 
 /** A CloudEvent whose attributes are checked and whose data are not. */
 export type Envelope = {
@@ -12,10 +13,11 @@ export type Envelope = {
   readonly source: string;
   /** Microseconds since 1970. */
   readonly time?: bigint;
+  readonly trace?: TraceContext;
   readonly data: unknown;
 };
 
-/** The attributes that are read. Extension attributes are passed over. */
+/** The attributes that are read, besides those of a trace. Other extension attributes are passed over. */
 const attributes = z.object({ type: z.string(), id, source: id, time: time.optional() });
 
 /**
@@ -25,7 +27,8 @@ const attributes = z.object({ type: z.string(), id, source: id, time: time.optio
 export function readEnvelope({ headers }: LogRecord, value: Uint8Array): Envelope {
   const contentType = mediaType(headers['content-type']);
   if (contentType?.startsWith('application/cloudevents')) {
-    if (contentType === 'application/cloudevents+json') return structured(parseJson(value));
+    if (contentType === 'application/cloudevents+json')
+      return structured(headers, parseJson(value));
     throw new EventError(
       'content_mode',
       'content-type: expected application/cloudevents+json, one event to a record',
@@ -34,7 +37,7 @@ export function readEnvelope({ headers }: LogRecord, value: Uint8Array): Envelop
   if (Object.keys(headers).some((name) => name.startsWith('ce_'))) {
     return binary(headers, contentType, value);
   }
-  return structured(parseJson(value));
+  return structured(headers, parseJson(value));
 }
 
 function binary(
@@ -44,19 +47,22 @@ function binary(
 ): Envelope {
   checkVersion('ce_specversion', headers.ce_specversion);
   const { ce_type: type, ce_id, ce_source: source, ce_time } = headers;
+  const trace = traceOf(headers, headers.ce_traceparent, headers.ce_tracestate);
   const known = parseAttributes({ type, id: ce_id, source, time: ce_time }, 'ce_');
   checkJsonType('content-type', contentType);
-  return { ...known, data: parseJson(value) };
+  return { ...known, ...(trace && { trace }), data: parseJson(value) };
 }
 
-function structured(json: unknown): Envelope {
+function structured(headers: LogRecord['headers'], json: unknown): Envelope {
   if (!isObject(json)) {
     throw new EventError('not_cloudevent', 'expected ce_ headers or a JSON object');
   }
   checkVersion('specversion', json.specversion);
   const { type, id, source, time, datacontenttype, data_base64: encoded } = json;
+  const trace = traceOf(headers, json.traceparent, json.tracestate);
   // JSON's null is an attribute left out.
-  const known = parseAttributes({ type, id, source, time: time ?? undefined }, '');
+  const parsed = parseAttributes({ type, id, source, time: time ?? undefined }, '');
+  const known = trace ? { ...parsed, trace } : parsed;
   checkJsonType(
     'datacontenttype',
     typeof datacontenttype === 'string' ? mediaType(datacontenttype) : undefined,

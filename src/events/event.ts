@@ -1,4 +1,5 @@
 import type { Remembered } from './sample-state.js';
+import type { TraceContext } from './trace-context.js';
 
 /** A request for deletion, as its requester knows it. */
 export type Request = {
@@ -15,6 +16,8 @@ export type Meta = {
   readonly source: string;
   /** Microseconds since 1970: the event's own time, or without one its record's. */
   readonly time: bigint;
+  /** Of whoever sent it. Says nothing of the sample: what comes of the event does not depend on it. */
+  readonly trace?: TraceContext;
 };
 
 /** A sample's encoding as its producer gave it; every number is finite. */

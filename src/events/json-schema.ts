@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { EVENT_TYPES, type EventType, id, time } from './schemas.js';
 
+const trace = z.string().optional();
+
 /** JSON Schema of a whole CloudEvent of the type, in JSON format; 2020-12 unless asked for another. */
 export function eventSchema(
   type: EventType,
@@ -13,6 +15,8 @@ export function eventSchema(
     source: id,
     type: z.literal(type),
     time: time.optional().describe('When it happened; without it, when the log took it in.'),
+    traceparent: trace.describe('Of the trace that it belongs to; ignored if it is not valid.'),
+    tracestate: trace.describe('More of the trace, in the terms of those who trace.'),
     datacontenttype: z.string().optional().describe('A JSON media type; JSON if left out.'),
     data,
   });

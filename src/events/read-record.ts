@@ -15,6 +15,7 @@ import {
   subjectErased,
 } from './schemas.js';
 import { isTime } from './time.js';
+import { traceOf } from './trace-context.js';
 
 export type ReadResult =
   | { readonly ok: true; readonly event: SampleEvent }
@@ -43,11 +44,8 @@ function readEvent(record: LogRecord): SampleEvent {
     throw new EventError('oversize', `value: expected at most ${LIMITS.recordBytes} bytes`);
   }
   const envelope = readEnvelope(record, value);
-  const meta = {
-    eventId: envelope.eventId,
-    source: envelope.source,
-    time: envelope.time ?? timeOf(record),
-  };
+  const { eventId, source, time = timeOf(record), trace } = envelope;
+  const meta = trace ? { eventId, source, time, trace } : { eventId, source, time };
   switch (envelope.type) {
     case 'legonet.sample.ingested.v1':
       return readContent(record, 'ingested', meta, parse(sampleIngested, envelope));
@@ -101,10 +99,13 @@ function readNull(record: LogRecord): DeletionEvent {
   const { key, partition, position } = record;
   if (key === null) throw new EventError('missing_key', 'key: expected what to delete, found none');
   const eventId = `record-${partition}-${position}`;
+  const { ce_traceparent, ce_tracestate } = record.headers;
+  const trace = traceOf(record.headers, ce_traceparent, ce_tracestate);
   const event = {
     eventId,
     source: 'urn:legonet:log',
     time: timeOf(record),
+    ...(trace && { trace }),
     request: { requestId: eventId },
   };
   if (sampleId.safeParse(key).success) return { ...event, kind: 'deleted', sampleId: key };

@@ -22,6 +22,7 @@ const POLL_MS = 1000;
 
 /** The event log on a Postgres table: one partition to a topic, positions without gaps when written. */
 export class EmbeddedLog implements EventLog {
+  readonly system = 'postgresql';
   readonly compacts: boolean = false;
   readonly shares = false;
   readonly #database: Database;

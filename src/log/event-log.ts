@@ -65,6 +65,8 @@ export type ErasureProgress = Pick<Erasure, 'key' | 'partition'> & {
 
 /** An append-only log of records in topics of one or more partitions. */
 export interface EventLog {
+  /** What it is, as OpenTelemetry names messaging systems. */
+  readonly system: string;
   /** Whether it keeps only the last record of each key, sooner or later. */
   readonly compacts: boolean;
   /** Whether consumers with one group share its partitions; else one consumer at a time must do. */

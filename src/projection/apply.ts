@@ -16,6 +16,8 @@ export type ApplyOptions = {
   readonly kernel: Kernel;
   /** Whether the log keeps the last record of a key alone. */
   readonly compacts: boolean;
+  /** The W3C trace context of what applies them. */
+  readonly traceparent?: string | null;
   /** Told each point passed; tests end the process there. */
   readonly reached?: (point: string) => void;
 };
@@ -99,7 +101,7 @@ const ATTEMPTS = 20;
 
 /** Returns false, and changes nothing, if samples would have to go and this transaction is not alone. */
 async function applyAtOnce(
-  { database, model, kernel, compacts, reached = () => {} }: ApplyOptions,
+  { database, model, kernel, compacts, traceparent = null, reached = () => {} }: ApplyOptions,
   place: Place,
   items: readonly Item[],
   last: LogRecord,
@@ -113,7 +115,9 @@ async function applyAtOnce(
     const changes = fold(known, items, { classes: model.configuration.classes, compacts });
     if (!alone && changes.tombstones.size > 0) throw NOT_ALONE;
     reached('project.folded');
-    await write(client, { kernel, shape: model.shape }, changes, last);
+    const { partition, position } = last;
+    const mark = { partition, position, traceparent };
+    await write(client, { kernel, shape: model.shape }, changes, mark);
     await client.query(`SELECT pg_notify('legonet_projected', '')`);
     reached('project.before-commit');
     return true;

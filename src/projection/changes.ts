@@ -45,6 +45,8 @@ export type RequestRow = {
   /** When the log took it in, microseconds since 1970. */
   readonly loggedAt: bigint;
   readonly removed: number;
+  /** The W3C trace context of its event. */
+  readonly traceparent: string | null;
 };
 
 /** A record that could not be applied. `digest` is set for content in conflict with what stands. */

@@ -104,7 +104,8 @@ class Fold {
 
   deletion({ event, record }: Of<'deletion'>): void {
     const at = { partition: record.partition, position: record.position };
-    const logged = { at, loggedAt: record.time };
+    const traceparent = event.trace?.traceparent ?? null;
+    const logged = { at, loggedAt: record.time, traceparent };
     const { request } = event;
     const isOwn = isOwnDeletion(record);
     if (event.kind === 'deleted') {

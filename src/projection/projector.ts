@@ -2,10 +2,12 @@ import { LegonetError } from '../errors.js';
 import type { LogRecord } from '../events/record.js';
 import type { Batch, EventLog } from '../log/event-log.js';
 import type { Queryable } from '../store/database.js';
+import { traced } from '../tracing.js';
 import { type ApplyOptions, apply, skip } from './apply.js';
 import { type Activate, type Prepared, prepare } from './prepare.js';
+import { causesOf } from './traces.js';
 
-export type ProjectorOptions = Omit<ApplyOptions, 'compacts'> & {
+export type ProjectorOptions = Omit<ApplyOptions, 'compacts' | 'traceparent'> & {
   readonly log: EventLog;
   readonly topic: string;
   /** Projectors with one group share the partitions of a log that can be shared. */
@@ -121,9 +123,16 @@ class Places {
 
   /** Returns the next position. */
   async #step(partition: number, next: bigint, prepared: Prepared): Promise<bigint> {
-    const options = { ...this.#options, compacts: this.#options.log.compacts };
+    const { log, topic, group } = this.#options;
+    const options = { ...this.#options, compacts: log.compacts };
+    const { items, stopping } = prepared;
+    const count = items.length + (stopping ? 1 : 0);
+    const messages = { system: log.system, topic, partition, group, count };
+    const span = { name: 'project', causes: causesOf(items), messages } as const;
     try {
-      return await apply(options, { partition, next }, prepared);
+      return await traced(span, ({ traceparent }) =>
+        apply({ ...options, traceparent }, { partition, next }, prepared),
+      );
     } catch (error) {
       if (!(error instanceof LegonetError) || error.code !== 'offset_moved') throw error;
       const position = await storedOffset(options.database.pool, partition);

@@ -91,11 +91,11 @@ async function writeErasures(client: Queryable, changes: Changes): Promise<void>
 }
 
 async function writeRequests(client: Queryable, { requests }: Changes): Promise<void> {
-  for (const { request, kind, target, at, loggedAt, removed } of requests) {
+  for (const { request, kind, target, at, loggedAt, removed, traceparent } of requests) {
     await client.query(
       `INSERT INTO deletions (request_id, kind, target, reason, requested_at, partition, position,
-                              removed, logged_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+                              removed, logged_at, traceparent)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
       [
         request.requestId,
         kind,
@@ -106,6 +106,7 @@ async function writeRequests(client: Queryable, { requests }: Changes): Promise<
         at.position,
         removed,
         loggedAt,
+        traceparent,
       ],
     );
   }

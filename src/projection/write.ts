@@ -12,12 +12,15 @@ import { insertMemberships, insertSamples } from './write-samples.js';
 /** What subtracting a removed sample from the kept statistics needs. */
 export type Arithmetic = { readonly kernel: Kernel; readonly shape: Shape };
 
-/** Writes a batch's changes, in the projection's transaction. `last` is the batch's last record. */
+/** A batch's last record, and the W3C trace context of what projects it. */
+export type Mark = Position & { readonly traceparent: string | null };
+
+/** Writes a batch's changes, in the projection's transaction. */
 export async function write(
   client: ClientBase,
   arithmetic: Arithmetic,
   changes: Changes,
-  last: Position,
+  last: Mark,
 ): Promise<void> {
   // What only repeats something known has left its row as it was.
   const samples = changes.samples.filter(({ before, after }) => before !== after);
@@ -47,7 +50,7 @@ async function remove(
   client: ClientBase,
   { kernel, shape }: Arithmetic,
   removed: readonly (StoredSample & { readonly by: Position })[],
-  last: Position,
+  last: Mark,
 ): Promise<void> {
   const members: RemovedMember[] = removed.flatMap(({ at, label, encoding, adapters }) =>
     adapters.map((adapter) => ({ ...at, adapter, label, encoding })),
@@ -91,18 +94,19 @@ async function keepContent(client: Queryable, added: readonly StoredSample[]): P
 async function markDirty(
   client: Queryable,
   samples: readonly StoredSample[],
-  last: Position,
+  last: Mark,
   removal: boolean,
 ): Promise<void> {
   const adapters = [...new Set(samples.flatMap((sample) => sample.adapters))];
   if (adapters.length === 0) return;
   await client.query(
-    `INSERT INTO dirty_adapters AS d (adapter, partition, position, removed)
-     SELECT adapter, $2, $3, CASE WHEN $4 THEN $3::int8 END
+    `INSERT INTO dirty_adapters AS d (adapter, partition, position, removed, traceparent)
+     SELECT adapter, $2, $3, CASE WHEN $4 THEN $3::int8 END, $5
      FROM unnest($1::int[]) AS adapter ORDER BY adapter
      ON CONFLICT (adapter, partition) DO UPDATE
-       SET position = excluded.position, removed = coalesce(excluded.removed, d.removed)`,
-    [int4Array(adapters), last.partition, last.position, removal],
+       SET position = excluded.position, removed = coalesce(excluded.removed, d.removed),
+           traceparent = coalesce(excluded.traceparent, d.traceparent)`,
+    [int4Array(adapters), last.partition, last.position, removal, last.traceparent],
   );
 }
 

@@ -1,6 +1,9 @@
+import { EVENT_CONTENT_TYPE } from '../events/cloud-event.js';
+import { readTrace, traceIdOf } from '../events/trace-context.js';
 import type { EventLog } from '../log/event-log.js';
 import { int8Array } from '../store/arrays.js';
 import { type Database, transaction } from '../store/database.js';
+import { type TraceContext, traced } from '../tracing.js';
 
 export type PublishOptions = {
   readonly database: Database;
@@ -16,6 +19,7 @@ type OutboxRow = {
   version: number;
   key: string;
   value: Buffer;
+  traceparent: string | null;
 };
 
 const BATCH = 100;
@@ -29,15 +33,12 @@ export async function publishPending(options: PublishOptions): Promise<number[]>
   const versions: number[] = [];
   for (;;) {
     const { rows } = await database.pool.query<OutboxRow>(
-      `SELECT id, kind, version, key, value FROM outbox WHERE published_at IS NULL
+      `SELECT id, kind, version, key, value, traceparent FROM outbox WHERE published_at IS NULL
        ORDER BY id LIMIT ${BATCH}`,
     );
     if (rows.length === 0) return versions;
     reached('publish.before-append');
-    await log.append(
-      topic,
-      rows.map(({ key, value }) => ({ key, value, headers: HEADERS })),
-    );
+    await send(log, topic, rows);
     reached('publish.after-append');
     const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
     await transaction(database.pool, async (client) => {
@@ -55,5 +56,22 @@ export async function publishPending(options: PublishOptions): Promise<number[]>
   }
 }
 
-/** CloudEvents in Kafka's structured mode. */
-const HEADERS = { 'content-type': 'application/cloudevents+json; charset=UTF-8' };
+function send(log: EventLog, topic: string, rows: readonly OutboxRow[]): Promise<void> {
+  const traces = new Map<string | null, TraceContext>();
+  for (const { traceparent } of rows) {
+    const trace = readTrace(traceparent);
+    if (trace) traces.set(traceparent, trace);
+  }
+  const causes = { deletions: [], others: [...traces.values()] };
+  const messages = { system: log.system, topic, count: rows.length };
+  return traced({ name: 'publish', causes, messages }, async (span) => {
+    const sent = readTrace(span.traceparent);
+    const records = rows.map(({ key, value, traceparent }) => {
+      const built = traces.get(traceparent);
+      // Events of several traces are sent in a span that is in none of them.
+      const trace = sent && built && traceIdOf(sent) === traceIdOf(built) ? sent : built;
+      return { key, value, headers: { 'content-type': EVENT_CONTENT_TYPE, ...trace } };
+    });
+    await log.append(topic, records);
+  });
+}

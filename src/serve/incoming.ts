@@ -1,6 +1,7 @@
 import { EVENT_CONTENT_TYPE, subjectKey } from '../events/cloud-event.js';
 import { isObject, parseJson, readEnvelope } from '../events/envelope.js';
 import { EventError } from '../events/error.js';
+import { readTrace } from '../events/trace-context.js';
 import { HttpError } from './problem.js';
 
 /** An event on its way to the log: the value is as yet only claimed to be one. */
@@ -21,6 +22,17 @@ const STRUCTURED = { 'content-type': EVENT_CONTENT_TYPE };
  * headers. Throws `unsupported_media_type`, `batch_too_large`, `invalid_events` where it is no batch.
  */
 export function readEvents(headers: Headers, body: Uint8Array): readonly Incoming[] {
+  const trace = readTrace(headers.traceparent, headers.tracestate);
+  const events = unwrap(headers, body);
+  // As the records' own: an event that names a trace stays in that one.
+  return trace ? events.map((event) => withHeaders(event, trace)) : events;
+}
+
+function withHeaders(event: Incoming, headers: Incoming['headers']): Incoming {
+  return { ...event, headers: { ...event.headers, ...headers } };
+}
+
+function unwrap(headers: Headers, body: Uint8Array): readonly Incoming[] {
   const type = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   if (type === 'application/cloudevents+json') return [structured(body)];
   if (type === 'application/cloudevents-batch+json') return batch(body);

@@ -144,6 +144,7 @@ describe('redrive', () => {
       },
       ends: (topic) => log.ends(topic),
       consume: (topic, consumption) => log.consume(topic, consumption),
+      system: log.system,
       compacts: log.compacts,
       shares: log.shares,
       erase: (...all) => log.erase(...all),

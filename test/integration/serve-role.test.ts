@@ -30,6 +30,7 @@ function wedged(): { wrap(log: EventLog): EventLog; letGo(): void } {
   return {
     letGo: () => letGo(),
     wrap: (log) => ({
+      system: log.system,
       compacts: log.compacts,
       shares: log.shares,
       append: (...args) => log.append(...args),

@@ -50,6 +50,7 @@ const METADATA_MS = 60_000;
 
 /** The event log on Kafka. */
 export class KafkaLog implements EventLog {
+  readonly system = 'kafka';
   readonly compacts = true;
   readonly shares = true;
   readonly #options: Required<KafkaLogOptions>;
