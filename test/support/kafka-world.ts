@@ -16,6 +16,8 @@ import { type LogChoice, logOptions } from './kafka-log.js';
 
 const kernel = await loadWasmKernel();
 const POLL_MS = 50;
+/** So much waiting, besides the time that looking takes, is no slowness any more. */
+const STUCK_MS = 120_000;
 
 /** A day, in which nothing is compacted: the log holds whatever was sent. */
 export const SLOW_MS = 86_400_000;
@@ -143,34 +145,49 @@ function runProcess(
 
 /** Waits until all that is in the log is projected; throws as soon as a role has failed for good. */
 export const untilProjected = (world: World): Promise<void> =>
-  until(world, async () => (await lagOf(world)) === 0n);
+  until(world, async () => {
+    const lag = await lagOf(world);
+    return lag === 0n ? [] : [`lag ${lag}`];
+  });
 
 /** Waits until there is nothing left to do; `erased`: in the log neither. */
 export const untilDone = (world: World, erased = false): Promise<void> =>
-  until(world, async () => (await lagOf(world)) === 0n && (await isIdle(world.database, erased)));
+  until(world, async () => {
+    const lag = await lagOf(world);
+    return [...(lag === 0n ? [] : [`lag ${lag}`]), ...(await waiting(world.database, erased))];
+  });
 
 const lagOf = ({ database, log, options }: World): Promise<bigint> =>
   readLag({ database, log, settings: { ...readSettings({}), topics: options.topics } });
 
+/** Waits until nothing is left; what still is, is told if it stays for long. */
 export async function until(
   { failures }: Pick<World, 'failures'>,
-  reached: () => Promise<boolean>,
+  left: () => Promise<readonly string[]>,
 ): Promise<void> {
-  for (;;) {
+  for (let waited = 0; ; waited += POLL_MS) {
     if (failures.length > 0) throw failures[0];
-    if (await reached()) return;
+    const some = await left();
+    if (some.length === 0) return;
+    if (waited >= STUCK_MS) throw new Error(`nothing moves: ${some.join(', ')}`);
     await sleep(POLL_MS);
   }
 }
 
-async function isIdle({ pool }: Database, erased: boolean): Promise<boolean> {
-  const { rows } = await pool.query<{ busy: boolean }>(
-    `SELECT EXISTS (SELECT FROM dirty_adapters)
-         OR EXISTS (SELECT FROM deletions WHERE version IS NULL)
-         OR EXISTS (SELECT FROM outbox WHERE published_at IS NULL)
-         OR EXISTS (SELECT FROM restatements)
-         OR EXISTS (SELECT FROM dead_letters WHERE announced_at IS NULL)
-         OR EXISTS (SELECT FROM erasures ${erased ? '' : 'WHERE declared_position IS NULL'}) AS busy`,
+const WAITING = {
+  'dirty adapters': 'dirty_adapters',
+  'requests without a version': 'deletions WHERE version IS NULL',
+  'unpublished versions': 'outbox WHERE published_at IS NULL',
+  restatements: 'restatements',
+  'unannounced letters': 'dead_letters WHERE announced_at IS NULL',
+  'undeclared erasures': 'erasures WHERE declared_position IS NULL',
+};
+
+async function waiting({ pool }: Database, erased: boolean): Promise<string[]> {
+  const tables = { ...WAITING, ...(erased && { erasures: 'erasures' }) };
+  const counts = Object.entries(tables).map(
+    ([name, table]) => `SELECT '${name}' AS name, count(*) FROM ${table}`,
   );
-  return rows[0]?.busy === false;
+  const { rows } = await pool.query<{ name: string; count: bigint }>(counts.join(' UNION ALL '));
+  return rows.filter(({ count }) => count > 0n).map(({ name, count }) => `${count} ${name}`);
 }
