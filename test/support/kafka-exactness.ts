@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { expect } from 'vitest';
 import { OWN_HEADER, rollRecord } from '#src/events/own-records.js';
 import type { LogRecord } from '#src/events/record.js';
 import { plainKernel } from '#src/kernel/plain.js';
 import type { NewRecord } from '#src/log/event-log.js';
+import { describeTopic } from '#src/log/kafka/cluster.js';
 import { createClient } from '#src/log/kafka/connection.js';
-import { planErasure, planTopics } from '#src/log/kafka/policy.js';
+import { planErasure, planTopics, violations } from '#src/log/kafka/policy.js';
 import { buildModel } from '#src/model/build.js';
 import type { Model } from '#src/model/model.js';
 import { interpret } from '#src/projection/interpret.js';
@@ -21,6 +23,7 @@ import { readLog } from './read-log.js';
 import { openTestService } from './service.js';
 
 export const NEVER = new AbortController().signal;
+const POLL_MS = 20;
 /** Later than any event time of a history. */
 const LATER = BigInt(Date.UTC(2025, 0)) * 1000n;
 
@@ -151,14 +154,21 @@ export async function embeddedDigest(
 async function makeQuick({ options }: World): Promise<void> {
   const { kafka, topics } = options;
   const plans = planTopics(topics, kafka, planErasure(QUICK_MS));
-  const { rules = [] } = plans.find(({ topic }) => topic === topics.sampleEvents) ?? {};
-  const configEntries = rules.map(({ name, value }) => ({ name, value }));
+  const plan = plans.find(({ topic }) => topic === topics.sampleEvents);
+  if (!plan) throw new Error('expected a plan for the topic');
+  const configEntries = plan.rules.map(({ name, value }) => ({ name, value }));
   const type = kafkajs.ConfigResourceTypes.TOPIC;
   const admin = createClient(kafka, () => {}).admin();
   await admin.connect();
   try {
     const resources = [{ type, name: topics.sampleEvents, configEntries }];
     await admin.alterConfigs({ validateOnly: false, resources });
+    // The answer comes before the change is there for everybody to see.
+    for (;;) {
+      const settings = await describeTopic(admin, topics.sampleEvents);
+      if (settings && violations(plan, settings).length === 0) return;
+      await sleep(POLL_MS);
+    }
   } finally {
     await admin.disconnect();
   }
