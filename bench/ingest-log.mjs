@@ -1,19 +1,18 @@
 // Rows per second of `legonet ingest` into the embedded log, and the process's peak memory.
 // Usage: node bench/ingest-log.mjs [rows] [dimension]
 import { spawn } from 'node:child_process';
-import { chmod, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { temporaryDirectory } from './support/directory.mjs';
 
 const rows = Number(process.argv[2] ?? 200_000);
 const dimension = Number(process.argv[3] ?? 64);
 const classes = 10;
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const hook = new URL('./support/usage.mjs', import.meta.url).href;
-const folder = await mkdtemp(join(tmpdir(), 'legonet-bench-'));
-// As root the server runs as another user, who must get in.
-await chmod(folder, 0o711);
+const directory = await temporaryDirectory('legonet-bench-');
+const folder = directory.path;
 const env = { ...process.env, LEGONET_DATA_DIR: join(folder, 'data'), DATABASE_URL: '' };
 
 try {
@@ -29,7 +28,7 @@ try {
   console.log(`CPU of the process, without PostgreSQL, ${cpu.toFixed(1)} s: ${rate(cpu)}`);
   console.log(`peak memory ${(peak / 1024).toFixed(0)} MiB`);
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  await directory.remove();
 }
 
 function model() {

@@ -11,6 +11,8 @@ import { ROLES, runRole } from '#src/service/roles.js';
 import { openService } from '#src/service/service.js';
 import { readSettings } from '#src/settings.js';
 import { saveModel } from '#src/store/model.js';
+import { median } from './support/cifar.mjs';
+import { isPublished } from './support/deletion.mjs';
 import { temporaryDirectory } from './support/directory.mjs';
 
 const deletions = Number(process.argv[2] ?? 60);
@@ -76,17 +78,4 @@ async function open(environment) {
       await directory.remove();
     },
   };
-}
-
-async function isPublished(pool, requestId) {
-  const { rowCount } = await pool.query(
-    `SELECT FROM deletions JOIN versions USING (version)
-     WHERE request_id = $1 AND published_at IS NOT NULL`,
-    [requestId],
-  );
-  return rowCount > 0;
-}
-
-function median(values) {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
 }

@@ -16,6 +16,7 @@ import {
   readCifar,
   seconds,
 } from './support/cifar.mjs';
+import { isPublished } from './support/deletion.mjs';
 import { fitSoftmax, softmaxAccuracy } from './support/softmax.mjs';
 
 const never = new AbortController().signal;
@@ -103,7 +104,7 @@ async function deleteOneByOne(running, from, count = deletions, before = async (
     await before();
     const requestId = `bench-${from + i}`;
     const start = performance.now();
-    const published = waitUntil(stores.database, () => isPublished(requestId), never);
+    const published = waitUntil(stores.database, () => isPublished(pool, requestId), never);
     await requestDeletions(stores, { requestId, kind: 'sample', targets: [`train-${from + i}`] });
     await published;
     times.push(seconds(start));
@@ -111,15 +112,6 @@ async function deleteOneByOne(running, from, count = deletions, before = async (
   stop.abort();
   await Promise.all(roles);
   return median(times);
-}
-
-async function isPublished(requestId) {
-  const { rowCount } = await pool.query(
-    `SELECT FROM deletions JOIN versions USING (version)
-     WHERE request_id = $1 AND published_at IS NOT NULL`,
-    [requestId],
-  );
-  return rowCount > 0;
 }
 
 /** The same kernel, adding up the milliseconds spent in it. */

@@ -1,8 +1,6 @@
 // CIFAR-10 encodings as the benches use them; see docs/benchmarks.md.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { readMatrix } from '#src/cli/input/matrix.js';
@@ -13,6 +11,7 @@ import { quantise } from '#src/model/quantise.js';
 import { openService } from '#src/service/service.js';
 import { readSettings } from '#src/settings.js';
 import { saveModel } from '#src/store/model.js';
+import { temporaryDirectory } from './directory.mjs';
 
 export const CLASSES = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
 /** Test rows that serve as reference keys are not scored. */
@@ -71,15 +70,15 @@ export function encode(model, { rows, columns, values }) {
 
 /** The embedded default in a directory of its own; `close` removes it. */
 export async function openBench(model, files) {
-  const dataDir = await mkdtemp(join(process.env.BENCH_TMP ?? tmpdir(), 'legonet-bench-'));
-  const settings = readSettings({ LEGONET_DATA_DIR: dataDir });
+  const directory = await temporaryDirectory('legonet-bench-');
+  const settings = readSettings({ LEGONET_DATA_DIR: directory.path });
   const stores = await openStores(settings);
   await saveModel(stores.database, model, files);
   const service = await openService({ ...stores, logger: pino({ level: 'silent' }) });
   const close = async () => {
     await service.close();
     await stores.close();
-    await rm(dataDir, { recursive: true, force: true });
+    await directory.remove();
   };
   return { stores, service, close };
 }
