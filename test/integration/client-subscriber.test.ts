@@ -71,10 +71,8 @@ describe('a subscriber', () => {
     expect(scene.troubles).toEqual([]);
   });
 
-  test('a retired version predicts no more from the moment that this is heard', async () => {
-    await scene.ingest('s', 60);
-    const subscriber = await scene.subscribe();
-    const updates = subscriber.updates();
+  /** Keeps every answer with weights back until it is called. */
+  function holdWeights(): () => void {
     let release = () => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -83,6 +81,14 @@ describe('a subscriber', () => {
       if (path.startsWith('/v1/weights/')) await held;
       return answer;
     };
+    return () => release();
+  }
+
+  test('a retired version predicts no more from the moment that this is heard', async () => {
+    await scene.ingest('s', 60);
+    const subscriber = await scene.subscribe();
+    const updates = subscriber.updates();
+    const release = holdWeights();
     await scene.deleteSample('s7');
     const seen = await until(updates, ({ kind }) => kind === 'retired');
     expect(seen).toContainEqual({ kind: 'behind', version: 1, latest: 2 });
@@ -101,14 +107,7 @@ describe('a subscriber', () => {
     const subscriber = await scene.subscribe({ whenRetired: 'continue' });
     const before = subscriber.predict(PROBES);
     const updates = subscriber.updates();
-    let release = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    scene.proxy.meddle = async (path, answer) => {
-      if (path.startsWith('/v1/weights/')) await held;
-      return answer;
-    };
+    const release = holdWeights();
     await scene.deleteSample('s7');
     await until(updates, ({ kind }) => kind === 'retired');
     expect(subscriber.predict(PROBES)).toEqual(before);

@@ -1,24 +1,18 @@
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inlineCompute } from '#src/build/compute.js';
 import {
   EVENT_CONTENT_TYPE,
   encodeEvent,
   int8Data,
   sampleIngested,
 } from '#src/events/cloud-event.js';
-import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { catchUp } from '#src/service/catch-up.js';
 import { runRole } from '#src/service/roles.js';
 import type { Service } from '#src/service/service.js';
-import { readSettings } from '#src/settings.js';
-import { openDatabase } from '#src/store/database.js';
 import { readDeadLetters, skipLetter } from '#src/store/dead-letters.js';
-import { saveModel } from '#src/store/model.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { kafkaMissing, testBroker } from '../support/kafka.js';
 import { logKeeper, logOptions } from '../support/kafka-log.js';
 import { tinyModel } from '../support/models.js';
+import { openTestService, type TestService } from '../support/service.js';
 
 const missing = await kafkaMissing();
 const model = tinyModel();
@@ -26,28 +20,20 @@ const never = new AbortController().signal;
 
 describe.skipIf(missing)('a deletion that cannot be read, on Kafka', () => {
   const logs = logKeeper();
-  let created: TestDatabase;
+  let base: TestService;
   let service: Service;
 
   beforeAll(async () => {
-    created = await createTestDatabase();
+    base = await openTestService(model);
     const { brokers } = await testBroker();
     const options = logOptions(brokers);
-    const log = await logs.open(options);
-    const database = openDatabase(created.url);
-    await saveModel(database, model, {});
-    const kernel = await loadWasmKernel();
     const { kafka, topics } = options;
-    const settings = { ...readSettings({ LEGONET_BUILD_DELAY_MS: '0' }), kafka, topics };
-    const compute = inlineCompute(created.url, kernel, model);
-    const logger = pino({ level: 'silent' });
-    service = { settings, database, log, model, kernel, compute, logger };
+    const log = await logs.open(options);
+    service = { ...base, log, settings: { ...base.settings, kafka, topics } };
   });
   afterAll(async () => {
-    await service?.compute.close();
-    await service?.database.close();
+    await base?.close();
     await logs.close();
-    await created?.drop();
   });
 
   const ingest = (sampleId: string, partition: number) => ({
