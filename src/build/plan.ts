@@ -1,5 +1,6 @@
 import { readTrace } from '../events/trace-context.js';
 import type { Queryable } from '../store/database.js';
+import { readOffsets } from '../store/offsets.js';
 import { type Causes, MAX_LINKS } from '../tracing.js';
 
 /** Next position to project, by partition: everything before it is reflected. */
@@ -115,10 +116,7 @@ const contexts = (traceparents: readonly string[] = []) =>
   traceparents.flatMap((traceparent) => readTrace(traceparent) ?? []);
 
 export async function readCut(client: Queryable): Promise<Cut> {
-  const { rows } = await client.query<{ partition: number; position: bigint }>(
-    'SELECT partition, position FROM offsets ORDER BY partition',
-  );
-  return Object.fromEntries(rows.map((row) => [row.partition, row.position]));
+  return Object.fromEntries(await readOffsets(client));
 }
 
 /** JSON with positions as decimal strings: they may exceed what a JSON number holds exactly. */

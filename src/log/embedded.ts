@@ -137,7 +137,7 @@ export class EmbeddedLog implements EventLog {
     // The deletions first: were they the last thing done, a crash could leave neither payload nor deletion.
     const first = await this.#append(
       topic,
-      erasures.map(({ key, record }) => ({ key, ...record })),
+      erasures.map(({ key, record }) => ({ ...record(), key })),
     );
     await this.#database.pool.query(
       // By index: the planner takes a list for longer than most are, and would read the whole log.

@@ -51,8 +51,11 @@ export type Erasure = {
   readonly partition: number;
   /** No record of the key is before it, unless an earlier deletion of the log's own. */
   readonly first: bigint;
-  /** The log's own deletion record, to be written under the key: it holds nothing personal but the id. */
-  readonly record: Omit<NewRecord, 'key'>;
+  /**
+   * Makes the log's own deletion record, to be written under the key: it holds nothing personal but the
+   * id. Asked only while it is not declared, of thousands that are looked at again and again.
+   */
+  record(): Omit<NewRecord, 'key'>;
   /** Where that record is and when it was written; null as long as it is not. */
   readonly declared: { readonly position: bigint; readonly at: Date } | null;
 };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Queryable } from '../store/database.js';
+import { readOffsets } from '../store/offsets.js';
 import type { EventLog } from './event-log.js';
 
 /** How far a partition is projected: its next position, and how many records are after it. */
@@ -16,10 +17,7 @@ export async function readLags(
   topic: string,
 ): Promise<PartitionLag[]> {
   const ends = await log.ends(topic);
-  const { rows } = await client.query<{ partition: number; position: bigint }>(
-    'SELECT partition, position FROM offsets',
-  );
-  const offsets = new Map(rows.map((row) => [row.partition, row.position]));
+  const offsets = await readOffsets(client);
   return [...ends].map(([partition, end]) => {
     const position = offsets.get(partition) ?? 0n;
     return { partition, position, behind: end > position ? end - position : 0n };

@@ -5,6 +5,7 @@ import { openEmbeddedPostgres } from '../store/embedded/open.js';
 import { migrate } from '../store/migrate.js';
 import { EmbeddedLog } from './embedded.js';
 import type { EventLog } from './event-log.js';
+import type { KafkaLogLine } from './kafka/connection.js';
 
 /** The database and the log on it. */
 export type Stores = {
@@ -63,11 +64,7 @@ export async function openDatabaseOf(
 }
 
 /** Told what a log's own client has to say: nothing of any record. */
-export type OnLogLine = (line: {
-  readonly level: 'error' | 'warn';
-  readonly message: string;
-  readonly about: Readonly<Record<string, string | number>>;
-}) => void;
+export type OnLogLine = (line: KafkaLogLine) => void;
 
 /** The log that the settings name; nothing of it is looked at yet. */
 export async function logOf(

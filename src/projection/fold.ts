@@ -46,7 +46,6 @@ class Fold {
   readonly #known: Known;
   readonly #grown = new Map<string, SubjectErasure>();
   readonly #requests: RequestRow[] = [];
-
   readonly #restatements: Restatements | null;
 
   constructor(known: Known, { classes, compacts }: FoldOptions) {

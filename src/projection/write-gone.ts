@@ -46,8 +46,8 @@ async function writeTombstones(client: Queryable, { tombstones }: Changes): Prom
 /** Records that the log must forget, and what the dead letters hold of the same samples. */
 async function writeErasures(client: Queryable, changes: Changes): Promise<void> {
   const { erasures, tombstones } = changes;
-  const keys = textArray([...new Set([...erasures.map(({ key }) => key), ...tombstones.keys()])]);
   if (erasures.length === 0 && tombstones.size === 0) return;
+  const keys = textArray([...new Set([...erasures.map(({ key }) => key), ...tombstones.keys()])]);
   await client.query(
     // What could not be read was never a sample's; the log holds it all the same.
     `INSERT INTO erasures AS e (key, partition, first_position, last_position)

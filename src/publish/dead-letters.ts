@@ -1,22 +1,13 @@
 import { EVENT_CONTENT_TYPE, encodeEvent, recordRejected } from '../events/cloud-event.js';
-import type { EventLog } from '../log/event-log.js';
 import { int8Array } from '../store/arrays.js';
-import type { Database } from '../store/database.js';
 import { readUnannounced } from '../store/dead-letters.js';
-
-export type AnnounceOptions = {
-  readonly database: Database;
-  readonly log: EventLog;
-  readonly topic: string;
-  /** Told each point passed; tests end the process there. */
-  readonly reached?: (point: string) => void;
-};
+import type { PublishOptions } from './options.js';
 
 const BATCH = 500;
 const SOURCE = 'urn:legonet:projection';
 
 /** Tells the dead-letters topic of every letter, in order, at least once: reason and place, no payload. */
-export async function announceDeadLetters(options: AnnounceOptions): Promise<void> {
+export async function announceDeadLetters(options: PublishOptions): Promise<void> {
   const { database, log, topic, reached = () => {} } = options;
   for (;;) {
     const letters = await readUnannounced(database.pool, BATCH);

@@ -1,16 +1,10 @@
 import { deletionRecord, erasureRecord } from '../events/own-records.js';
 import { SUBJECT_PREFIX } from '../events/schemas.js';
-import type { Erasure, ErasureProgress, EventLog } from '../log/event-log.js';
+import type { Erasure, ErasureProgress } from '../log/event-log.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import { type Database, transaction } from '../store/database.js';
-
-export type EraseOptions = {
-  readonly database: Database;
-  readonly log: EventLog;
-  readonly topic: string;
-  /** Told each point passed; tests end the process there. */
-  readonly reached?: (point: string) => void;
-};
+import { readOffsets } from '../store/offsets.js';
+import type { PublishOptions } from './options.js';
 
 type ErasureRow = {
   key: string;
@@ -31,7 +25,7 @@ const DECLARED = 10_000;
  * Takes the erasure of deleted samples from the log as far as it goes now. What a crash leaves undone is
  * done at the next call; where the log needs its time, call it again and again.
  */
-export async function eraseFromLog(options: EraseOptions): Promise<void> {
+export async function eraseFromLog(options: PublishOptions): Promise<void> {
   // As long as whole pages move: a log may wait until its consumer has read more.
   while ((await step(options, 'declared_position IS NULL', 'since', UNDECLARED)) === UNDECLARED);
   await step(options, 'declared_position IS NOT NULL', 'declared_at', DECLARED);
@@ -39,7 +33,7 @@ export async function eraseFromLog(options: EraseOptions): Promise<void> {
 
 /** Returns how many rows moved: the log may leave some for later. */
 async function step(
-  { database, log, topic, reached = () => {} }: EraseOptions,
+  { database, log, topic, reached = () => {} }: PublishOptions,
   which: string,
   order: string,
   limit: number,
@@ -50,16 +44,15 @@ async function step(
             coalesce(t.request_id, s.request_id) AS "requestId", s.erased_until AS until
      FROM erasures e
      LEFT JOIN tombstones t ON t.sample_id = e.key
-     LEFT JOIN subject_erasures s ON '${SUBJECT_PREFIX}' || s.subject_id = e.key
+     LEFT JOIN subject_erasures s ON starts_with(e.key, '${SUBJECT_PREFIX}')
+       AND s.subject_id = substr(e.key, ${SUBJECT_PREFIX.length + 1})
      WHERE ${which}
      -- In turns: a partition that stands still must not keep the others from their places.
-     ORDER BY row_number() OVER (PARTITION BY e.partition ORDER BY ${order}) LIMIT ${limit}`,
+     ORDER BY row_number() OVER (PARTITION BY e.partition ORDER BY ${order}, e.key), e.partition
+     LIMIT ${limit}`,
   );
   if (rows.length === 0) return 0;
-  const offsets = await database.pool.query<{ partition: number; position: bigint }>(
-    'SELECT partition, position FROM offsets',
-  );
-  const read = new Map(offsets.rows.map((row) => [row.partition, row.position]));
+  const read = await readOffsets(database.pool);
   reached('erase.before');
   const progress = await log.erase(topic, rows.map(toErasure), read);
   reached('erase.after');
@@ -69,7 +62,7 @@ async function step(
 
 function toErasure(row: ErasureRow): Erasure {
   const { key, partition, first, declaredPosition, declaredAt, requestId, until } = row;
-  const { key: _, ...record } =
+  const record = () =>
     until === null
       ? deletionRecord(key, requestId)
       : erasureRecord(key.slice(SUBJECT_PREFIX.length), until, requestId);

@@ -2,16 +2,9 @@ import { EVENT_CONTENT_TYPE } from '../events/cloud-event.js';
 import { readTrace, traceIdOf } from '../events/trace-context.js';
 import type { EventLog } from '../log/event-log.js';
 import { int8Array } from '../store/arrays.js';
-import { type Database, transaction } from '../store/database.js';
+import { transaction } from '../store/database.js';
 import { type TraceContext, traced } from '../tracing.js';
-
-export type PublishOptions = {
-  readonly database: Database;
-  readonly log: EventLog;
-  readonly topic: string;
-  /** Told each point passed; tests end the process there. */
-  readonly reached?: (point: string) => void;
-};
+import type { PublishOptions } from './options.js';
 
 type OutboxRow = {
   id: bigint;

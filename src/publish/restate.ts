@@ -1,18 +1,11 @@
 import { stateRecord } from '../events/own-records.js';
-import type { EventLog } from '../log/event-log.js';
 import type { Model } from '../model/model.js';
 import { loadSamples } from '../projection/load.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
-import { type Database, transaction } from '../store/database.js';
+import { transaction } from '../store/database.js';
+import type { PublishOptions } from './options.js';
 
-export type RestateOptions = {
-  readonly database: Database;
-  readonly log: EventLog;
-  readonly topic: string;
-  readonly model: Model;
-  /** Told each point passed; tests end the process there. */
-  readonly reached?: (point: string) => void;
-};
+export type RestateOptions = PublishOptions & { readonly model: Model };
 
 type Row = { sample_id: string; partition: number; position: bigint };
 

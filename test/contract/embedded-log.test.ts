@@ -41,7 +41,7 @@ test('what its consumer has not read yet is not erased: a second request for it 
       TOPIC,
       ['a', 'a', 'b'].map((key) => ({ key, value })),
     );
-    const record = { value: Buffer.from('deleted') };
+    const record = () => ({ value: Buffer.from('deleted') });
     const erasure = { key: 'a', partition: 0, first: 0n, record, declared: null };
     await log.erase(TOPIC, [erasure], new Map([[0, 1n]]));
     const left = await readLog(log, TOPIC);

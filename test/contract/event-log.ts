@@ -389,7 +389,7 @@ export function eventLogContract(
 
     describe('erase', () => {
       /** The log's own deletion record of a key. */
-      const deletionOf = (key: string): Erasure['record'] => ({
+      const deletionOf = (key: string): ReturnType<Erasure['record']> => ({
         value: bytes(`deletion of ${key}`),
         headers: { 'x-own': key },
       });
@@ -403,7 +403,7 @@ export function eventLogContract(
         let waiting = [...found.values()].map(([first]): Erasure => {
           if (!first?.key) throw new Error('a group without records');
           const { key, partition, position } = first;
-          return { key, partition, first: position, record: deletionOf(key), declared: null };
+          return { key, partition, first: position, record: () => deletionOf(key), declared: null };
         });
         while (waiting.length > 0) {
           const progress = await log.erase(topic, waiting, await log.ends(topic));

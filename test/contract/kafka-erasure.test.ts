@@ -19,8 +19,7 @@ const pause = (milliseconds = 50) =>
 const marker = () => `MARKER-${randomBytes(12).toString('hex')}`;
 
 function erasureOf(key: string, partition: number, first = 0n): Erasure {
-  const { key: _, ...record } = deletionRecord(key, 'request');
-  return { key, partition, first, record, declared: null };
+  return { key, partition, first, record: () => deletionRecord(key, 'request'), declared: null };
 }
 
 /** One call, and the erasures as they are stored after it. */

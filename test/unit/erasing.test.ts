@@ -11,7 +11,7 @@ const erasure = (key: string, at: number): Declared => ({
   key,
   partition: 0,
   first: 0n,
-  record: { value: Buffer.from('deleted') },
+  record: () => ({ value: Buffer.from('deleted') }),
   declared: { position: 10n, at: new Date(at) },
 });
 

@@ -78,7 +78,7 @@ export class Erasing {
     const ready = open.filter(isUpToDate);
     this.#earlierEnds = ends;
     const positions = await this.#options.append(
-      ready.map(({ key, partition, record }) => ({ partition, record: { key, ...record } })),
+      ready.map(({ key, partition, record }) => ({ partition, record: { ...record(), key } })),
     );
     return ready.map(({ key, partition }, i) => {
       return { key, partition, declared: positions[i] ?? -1n, erased: false };

@@ -1,0 +1,9 @@
+import type { Queryable } from './database.js';
+
+/** Next position to project, by partition, in order of partition. */
+export async function readOffsets(client: Queryable): Promise<ReadonlyMap<number, bigint>> {
+  const { rows } = await client.query<{ partition: number; position: bigint }>(
+    'SELECT partition, position FROM offsets ORDER BY partition',
+  );
+  return new Map(rows.map(({ partition, position }) => [partition, position]));
+}
