@@ -240,14 +240,19 @@ test('killed at random, four processes build what one would, version after versi
     const deleted = Array.from({ length: gone === 0 ? 0 : 100 }, (_, j) => gone - 100 + j);
     if (gone > 0) await projectDeletions(copy.url, model, deleted);
     let done = false;
+    // Nobody builds before all are there: one alone would be done with it, and none would be killed.
+    const all = `all-${i}`;
+    const together: Act = { point: 'build.cut-taken', does: 'wait', file: file(all) };
     // Each that dies has a successor.
     const place = async (first: number): Promise<void> => {
       for (let total = first; !done; total = 1 + random(150)) {
-        const { ended } = start({ total, does: 'kill' });
+        const { ended } = start(together, { total, does: 'kill' });
         if ((await ended) === 'SIGKILL' && !done) kills += 1;
       }
     };
     const places = [3, 9, 27, 81].map(place);
+    await until(async () => (await builders()) === places.length);
+    touch(all);
     await until(async () => (await versions()) === i + 1);
     done = true;
     await killBuilders();
