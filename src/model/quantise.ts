@@ -12,18 +12,15 @@ export type Quantiser = {
   readonly projection?: Float64Array;
 };
 
-/** Rounds to the nearest integer, halves to the even one (IEEE 754 roundTiesToEven). */
-export function roundHalfToEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  if (rest < 0.5) return below;
-  if (rest > 0.5) return below + 1;
-  return below % 2 === 0 ? below : below + 1;
-}
+/**
+ * 1.5 × 2⁵²: between 2⁵² and 2⁵³ float64 has integers only, so adding this rounds to the nearest one,
+ * halves to the even one (IEEE 754 roundTiesToEven), and taking it away again is exact.
+ */
+const TO_INTEGER = 6755399441055744;
 
-/** round-half-to-even, clipped to ±127. */
+/** Round-half-to-even, clipped to ±127. */
 export function toInt8(value: number): number {
-  return Math.max(-127, Math.min(127, roundHalfToEven(value)));
+  return Math.max(-127, Math.min(127, value)) + TO_INTEGER - TO_INTEGER;
 }
 
 /**
@@ -38,11 +35,16 @@ export function quantise(quantiser: Quantiser, values: ArrayLike<number>): Int8A
       `encoding has ${values.length} numbers, the model takes ${inputDimension}`,
     );
   }
-  const transformed = transform(quantiser, values);
   const encoding = new Int8Array(dimension);
+  if (!projection) {
+    for (let i = 0; i < dimension; i++)
+      encoding[i] = toInt8(transform(quantiser, values, i) * scale);
+    return encoding;
+  }
+  const transformed = new Float64Array(inputDimension);
+  for (let i = 0; i < inputDimension; i++) transformed[i] = transform(quantiser, values, i);
   for (let i = 0; i < dimension; i++) {
-    const value = projection ? dot(projection, i * inputDimension, transformed) : transformed[i];
-    const scaled = (value ?? 0) * scale;
+    const scaled = dot(projection, i * inputDimension, transformed) * scale;
     if (Number.isNaN(scaled)) {
       throw new LegonetError('not_finite', `encoding overflows at index ${i} after projection`);
     }
@@ -60,21 +62,17 @@ export function checkInt8(quantiser: Quantiser, values: Int8Array): Int8Array {
   );
 }
 
-function transform(quantiser: Quantiser, values: ArrayLike<number>): Float64Array {
-  const out = new Float64Array(values);
-  for (let i = 0; i < out.length; i++) {
-    const value = out[i] ?? 0;
-    if (!Number.isFinite(value)) {
-      throw new LegonetError('not_finite', `encoding is not a finite number at index ${i}`);
-    }
-    if (quantiser.transform === 'sqrt') {
-      if (value < 0) {
-        throw new LegonetError('negative_value', `encoding is negative at index ${i}, under sqrt`);
-      }
-      out[i] = Math.sqrt(value);
-    }
+/** The value at an index, checked and transformed. */
+function transform(quantiser: Quantiser, values: ArrayLike<number>, i: number): number {
+  const value = values[i] ?? 0;
+  if (!Number.isFinite(value)) {
+    throw new LegonetError('not_finite', `encoding is not a finite number at index ${i}`);
   }
-  return out;
+  if (quantiser.transform === 'none') return value;
+  if (value < 0) {
+    throw new LegonetError('negative_value', `encoding is negative at index ${i}, under sqrt`);
+  }
+  return Math.sqrt(value);
 }
 
 function dot(matrix: Float64Array, offset: number, vector: Float64Array): number {

@@ -63,7 +63,12 @@ export function accumulate(
     const part = rows.encodings.subarray(from * shape.dimension, (from + size) * shape.dimension);
     const x = withBias(part, size, shape.dimension);
     if (size < FEW) for (let r = 0; r < size; r++) addOuterProduct(sums, x, r, shape, sign);
-    else addGram(sums, kernel.gram(x, size, unknowns(shape)), sign);
+    else {
+      const gram = kernel.gram(x, size, unknowns(shape));
+      // Nothing has been added yet: what takes the sums' place is a copy.
+      if (statistics.count === 0 && from === 0) sums.set(gram);
+      else addGram(sums, gram, sign);
+    }
     addToClasses(sums, x, rows.labels, from, size, shape, sign);
   }
   return { count, sums: sized(sums, count) };
