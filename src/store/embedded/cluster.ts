@@ -94,7 +94,7 @@ export async function writeSettings(
     "listen_addresses = '127.0.0.1'",
     "unix_socket_directories = ''",
     'max_connections = 100',
-    'shared_buffers = 128MB',
+    'shared_buffers = 256MB',
     'max_wal_size = 1GB',
     'logging_collector = off',
     "log_line_prefix = '%m [%p] '",
