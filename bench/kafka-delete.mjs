@@ -5,14 +5,13 @@ import { pino } from 'pino';
 import { ingestFile } from '#src/cli/commands/ingest.js';
 import { readModelFile } from '#src/cli/model-file.js';
 import { openStores } from '#src/log/open.js';
-import { catchUp, waitUntil } from '#src/service/catch-up.js';
-import { requestDeletions } from '#src/service/request-deletions.js';
+import { catchUp } from '#src/service/catch-up.js';
 import { ROLES, runRole } from '#src/service/roles.js';
 import { openService } from '#src/service/service.js';
 import { readSettings } from '#src/settings.js';
 import { saveModel } from '#src/store/model.js';
 import { median } from './support/cifar.mjs';
-import { isPublished } from './support/deletion.mjs';
+import { timeDeletions } from './support/deletion.mjs';
 import { temporaryDirectory } from './support/directory.mjs';
 
 const deletions = Number(process.argv[2] ?? 60);
@@ -61,18 +60,15 @@ async function open(environment) {
   const roles = ROLES.map((role) =>
     runRole(service, role, stop.signal, (_, error) => console.error(error)),
   );
+  const { time, listening } = timeDeletions(stores, stop.signal);
   return {
     deleteOne: async (i) => {
-      const requestId = `bench-${i}`;
-      const start = performance.now();
       const target = `digit-${String(i).padStart(4, '0')}`;
-      await requestDeletions(stores, { requestId, kind: 'sample', targets: [target] });
-      await waitUntil(stores.database, () => isPublished(stores.database.pool, requestId), never);
-      return performance.now() - start;
+      return 1000 * (await time(`bench-${i}`, target));
     },
     close: async () => {
       stop.abort();
-      await Promise.all(roles);
+      await Promise.all([...roles, listening]);
       await service.close();
       await stores.close();
       await directory.remove();

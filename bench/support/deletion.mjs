@@ -1,9 +1,37 @@
-/** Whether a version without the request's samples is published. */
-export async function isPublished(pool, requestId) {
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requestDeletions } from '#src/service/request-deletions.js';
+import { Alarm, listen } from '#src/store/listen.js';
+
+const POLL_MS = 200;
+
+/**
+ * Times deletions from the request to the published version without the sample, in seconds. Each is asked
+ * for when the one before is erased from the log too, so that it has the machine for itself.
+ */
+export function timeDeletions(stores, signal) {
+  const { url, pool } = stores.database;
+  const alarm = new Alarm();
+  const listening = listen(url, ['legonet_published'], alarm.wake, signal);
+  const time = async (requestId, target) => {
+    while (await isErasing(pool)) await sleep(5);
+    const start = performance.now();
+    await requestDeletions(stores, { requestId, kind: 'sample', targets: [target] });
+    while (!(await isPublished(pool, requestId))) await alarm.wait(POLL_MS, signal);
+    return (performance.now() - start) / 1000;
+  };
+  return { time, listening };
+}
+
+async function isPublished(pool, requestId) {
   const { rowCount } = await pool.query(
     `SELECT FROM deletions JOIN versions USING (version)
      WHERE request_id = $1 AND published_at IS NOT NULL`,
     [requestId],
   );
+  return rowCount > 0;
+}
+
+async function isErasing(pool) {
+  const { rowCount } = await pool.query('SELECT FROM erasures WHERE declared_position IS NULL');
   return rowCount > 0;
 }

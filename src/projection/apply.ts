@@ -2,11 +2,13 @@ import { LegonetError } from '../errors.js';
 import type { LogRecord } from '../events/record.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
-import { type Database, type Queryable, sqlState, transaction } from '../store/database.js';
+import { type Database, sqlState, transaction } from '../store/database.js';
 import { PROJECTION } from '../store/lock.js';
+import type { Changes } from './changes.js';
 import { fold, type Item } from './fold.js';
 import { letterOf } from './letters.js';
 import { load } from './load.js';
+import { lockOffset, moveOffset, type Place } from './offset.js';
 import { namedBy, type Prepared } from './prepare.js';
 import { write, writeLetter } from './write.js';
 
@@ -21,9 +23,6 @@ export type ApplyOptions = {
   /** Told each point passed; tests end the process there. */
   readonly reached?: (point: string) => void;
 };
-
-/** Where a partition's projection stands, as its one consumer believes. */
-export type Place = { readonly partition: number; readonly next: bigint };
 
 /**
  * Applies items in order, each piece with its offset in one transaction. Returns the next position.
@@ -50,8 +49,8 @@ export async function skip(
   to: bigint,
 ): Promise<void> {
   await transaction(database.pool, async (client) => {
-    await advance(client, place, to);
-    await client.query(`SELECT pg_notify('legonet_projected', '')`);
+    await lockOffset(client, place);
+    await moveOffset(client, place, to);
   });
 }
 
@@ -108,20 +107,24 @@ async function applyAtOnce(
   alone: boolean,
 ): Promise<boolean> {
   reached('project.before-transaction');
-  const done = await transaction(database.pool, async (client) => {
-    await client.query(`${BY_INDEX}; ${alone ? ALONE : SIDE_BY_SIDE}`);
-    await advance(client, place, last.position + 1n);
-    const known = await load(client, namedBy(items));
-    const changes = fold(known, items, { classes: model.configuration.classes, compacts });
-    if (!alone && changes.tombstones.size > 0) throw NOT_ALONE;
-    reached('project.folded');
-    const { partition, position } = last;
-    const mark = { partition, position, traceparent };
-    await write(client, { kernel, shape: model.shape }, changes, mark);
-    await client.query(`SELECT pg_notify('legonet_projected', '')`);
-    reached('project.before-commit');
-    return true;
-  }).catch((error) => {
+  const opening = `ISOLATION LEVEL READ COMMITTED; ${BY_INDEX}; ${alone ? ALONE : SIDE_BY_SIDE}`;
+  const done = await transaction(
+    database.pool,
+    async (client) => {
+      await lockOffset(client, place);
+      const known = await load(client, namedBy(items));
+      const changes = fold(known, items, { classes: model.configuration.classes, compacts });
+      if (!alone && changes.tombstones.size > 0) throw NOT_ALONE;
+      reached('project.folded');
+      const { partition, position } = last;
+      const mark = { partition, position, traceparent };
+      await write(client, { kernel, shape: model.shape }, changes, mark);
+      await moveOffset(client, place, position + 1n, addedBy(changes));
+      reached('project.before-commit');
+      return true;
+    },
+    opening,
+  ).catch((error) => {
     if (error === NOT_ALONE) return false;
     throw error;
   });
@@ -129,32 +132,16 @@ async function applyAtOnce(
   return done;
 }
 
+/** How many samples more are retained. */
+const addedBy = ({ samples }: Changes): number =>
+  samples.filter(({ after }) => after).length - samples.filter(({ before }) => before).length;
+
 const NOT_ALONE = Symbol('not alone');
 
 /** Tables that grow from nothing look small to the planner for too long: it would read them whole. */
 const BY_INDEX = 'SET LOCAL enable_seqscan = off';
 const SIDE_BY_SIDE = `SELECT pg_advisory_xact_lock_shared(${PROJECTION.join(', ')})`;
 const ALONE = `SELECT pg_advisory_xact_lock(${PROJECTION.join(', ')})`;
-
-/** Moves the stored offset on, holding its row: a consumer that has lost the partition is found out. */
-async function advance(client: Queryable, { partition, next }: Place, to: bigint): Promise<void> {
-  await client.query(
-    'INSERT INTO offsets (partition, position) VALUES ($1, 0) ON CONFLICT DO NOTHING',
-    [partition],
-  );
-  const { rows } = await client.query<{ position: bigint }>(
-    'SELECT position FROM offsets WHERE partition = $1 FOR UPDATE',
-    [partition],
-  );
-  if (rows[0]?.position !== next) {
-    throw new LegonetError(
-      'offset_moved',
-      `partition ${partition} stands at ${rows[0]?.position}, not ${next}: it is projected elsewhere`,
-      'retryable',
-    );
-  }
-  await client.query('UPDATE offsets SET position = $2 WHERE partition = $1', [partition, to]);
-}
 
 async function applyUnstorable(
   options: ApplyOptions,
@@ -167,8 +154,9 @@ async function applyUnstorable(
   if (item.kind === 'deletion') await stopAt(options, place, record, 'not_storable', reason);
   else {
     await transaction(options.database.pool, async (client) => {
-      await advance(client, place, record.position + 1n);
+      await lockOffset(client, place);
       await writeLetter(client, letterOf(record, 'not_storable', reason), false);
+      await moveOffset(client, place, record.position + 1n);
     });
   }
   return record.position + 1n;
@@ -187,9 +175,13 @@ async function stopAt(
       `SELECT FROM dead_letters WHERE partition = $1 AND position = $2 AND skipped_at IS NOT NULL`,
       [record.partition, record.position],
     );
-    if (rowCount) await advance(client, place, record.position + 1n);
-    else await writeLetter(client, letterOf(record, code, reason), true);
-    return Boolean(rowCount);
+    if (!rowCount) {
+      await writeLetter(client, letterOf(record, code, reason), true);
+      return false;
+    }
+    await lockOffset(client, place);
+    await moveOffset(client, place, record.position + 1n);
+    return true;
   });
   if (skipped) return;
   throw new LegonetError(

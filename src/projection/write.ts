@@ -36,7 +36,6 @@ export async function write(
   await insertMemberships(client, added);
   await keepContent(client, added);
   await markDirty(client, added, last, false);
-  await countRetained(client, samples, last);
   await writeSubjects(client, samples);
   await writeGone(client, changes);
   await writeRestatements(client, changes);
@@ -114,19 +113,6 @@ async function deleteSamples(client: Queryable, samples: readonly SampleChange[]
   const old = samples.filter(({ before }) => before !== null).map(({ sampleId }) => sampleId);
   if (old.length === 0) return;
   await client.query('DELETE FROM samples WHERE sample_id = ANY($1::text[])', [textArray(old)]);
-}
-
-/** Counted as they come and go: counting a million rows would take longer than a deletion may. */
-async function countRetained(
-  client: Queryable,
-  samples: readonly SampleChange[],
-  { partition }: Position,
-): Promise<void> {
-  const count = (side: 'before' | 'after') => samples.filter((sample) => sample[side]).length;
-  await client.query('UPDATE offsets SET retained = retained + $2 WHERE partition = $1', [
-    partition,
-    count('after') - count('before'),
-  ]);
 }
 
 async function writeSubjects(client: Queryable, samples: readonly SampleChange[]): Promise<void> {

@@ -62,16 +62,19 @@ export async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-/** Runs `work` in one transaction; any error rolls it back and is thrown on. */
+/**
+ * Runs `work` in one transaction; any error rolls it back and is thrown on. `opening` is what follows
+ * BEGIN: its mode, and statements that go with it in one round trip.
+ */
 export async function transaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
-  mode = 'ISOLATION LEVEL READ COMMITTED',
+  opening = 'ISOLATION LEVEL READ COMMITTED',
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query(`BEGIN ${mode}`);
+    await client.query(`BEGIN ${opening}`);
     const result = await work(client);
     await client.query('COMMIT');
     return result;
