@@ -20,7 +20,8 @@ export async function buildInSnapshot(
   try {
     await begin(client, snapshot);
     const { statistics, ...built } = await buildAdapterFrom(client, kernel, task);
-    await client.query('COMMIT');
+    // Not waited for: it has only read, and a connection that breaks here fails the next task's beginning.
+    client.query('COMMIT').catch(() => {});
     if (statistics) {
       await client.query('BEGIN');
       await keepStatistics(client, task.adapter, task.builtIn, { statistics, through: task.cut });

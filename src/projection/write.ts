@@ -116,7 +116,7 @@ async function deleteSamples(client: Queryable, samples: readonly SampleChange[]
 }
 
 async function writeSubjects(client: Queryable, samples: readonly SampleChange[]): Promise<void> {
-  const gone = samples.filter(({ before, after }) => before && !after);
+  const gone = samples.filter(({ before, after }) => before?.state.subjects.size && !after);
   if (gone.length > 0) {
     await client.query('DELETE FROM sample_subjects WHERE sample_id = ANY($1::text[])', [
       textArray(gone.map(({ sampleId }) => sampleId)),
