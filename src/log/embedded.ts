@@ -88,6 +88,7 @@ export class EmbeddedLog implements EventLog {
       this.#closing.signal,
     );
     const { signal, maxRecords = DEFAULT_MAX_RECORDS, maxBytes = DEFAULT_MAX_BYTES } = consumption;
+    consumption.assigned?.([PARTITION]);
     let from = await consumption.start(PARTITION);
     let reading = this.read(topic, from, maxRecords, maxBytes);
     while (!signal.aborted) {

@@ -28,6 +28,8 @@ export type Consumption = {
    * one without a group reads all.
    */
   readonly group?: string;
+  /** Told the partitions to be read from now on, and no others, each time that changes. */
+  assigned?(partitions: readonly number[]): void;
   /**
    * Where to begin in a partition: the next position that the consumer has not stored. Asked each time
    * the partition is assigned.

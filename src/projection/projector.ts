@@ -13,8 +13,8 @@ export type ProjectorOptions = Omit<ApplyOptions, 'compacts' | 'traceparent'> & 
   /** Projectors with one group share the partitions of a log that can be shared. */
   readonly group: string;
   readonly activate: Activate;
-  /** Told of each partition when this process begins to project it. */
-  readonly onAssigned?: (partition: number) => void;
+  /** Told the partitions that this process projects from now on, and no others. */
+  readonly onAssigned?: (partitions: readonly number[]) => void;
   /** Told of each batch when it is projected. */
   readonly onBatch?: (batch: Batch) => void;
   /** Told why a partition stands still while the others go on. It is asked again every ten seconds. */
@@ -54,11 +54,11 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
     canLeave: (way) => {
       leave = way;
     },
+    assigned: onAssigned,
     start: async (partition) => {
       // What is on its way from an earlier assignment moves the offset.
       await applying;
       left.delete(partition);
-      onAssigned(partition);
       return places.begin(partition, await storedOffset(database.pool, partition));
     },
     handle: async (batch) => {

@@ -7,8 +7,8 @@ export type Observation =
   | { readonly kind: 'failed'; readonly role: Role }
   /** A step was done, whatever came of it. */
   | { readonly kind: 'progress'; readonly role: Role }
-  /** This process projects a partition from now on. */
-  | { readonly kind: 'assigned'; readonly partition: number }
+  /** This process projects these partitions from now on, and no others. */
+  | { readonly kind: 'assigned'; readonly partitions: readonly number[] }
   /** A batch is in the projections; seconds since the log took in each of its records. */
   | {
       readonly kind: 'projected';

@@ -6,8 +6,8 @@ import type { Waiting } from './stalls.js';
 
 /** What a process knows of itself. */
 export type Own = {
-  /** Partitions that it was given; empty if none yet. */
-  readonly partitions: ReadonlySet<number>;
+  /** Partitions that it was given; null as long as nobody has given out any. */
+  readonly partitions: ReadonlySet<number> | null;
   /** How many steps a role has taken here. */
   steps(role: Role): number;
 };
@@ -27,7 +27,7 @@ export async function projectionsWaiting(
   const stopped = new Set(rows.map((row) => row.partition));
   return lags
     .filter(({ partition, behind }) => behind > 0n && !stopped.has(partition))
-    .filter(({ partition }) => partitions.size === 0 || partitions.has(partition))
+    .filter(({ partition }) => partitions === null || partitions.has(partition))
     .map(({ partition, position }) => ({
       role: 'project',
       what: `partition ${partition}`,

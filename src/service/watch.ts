@@ -14,7 +14,7 @@ const LOOK_MS = 5000;
  * client of the log may seem healthy and deliver nothing.
  */
 export class Watch implements Own {
-  readonly partitions = new Set<number>();
+  partitions: ReadonlySet<number> | null = null;
   readonly #up = new Set<Role>();
   readonly #steps = new Map<Role, number>();
   readonly #stalls = new Stalls();
@@ -33,8 +33,8 @@ export class Watch implements Own {
     if (observation.kind === 'role') {
       if (observation.up) this.#up.add(role);
       else this.#up.delete(role);
-      if (role === 'project') this.partitions.clear();
-    } else if (observation.kind === 'assigned') this.partitions.add(observation.partition);
+      if (role === 'project') this.partitions = null;
+    } else if (observation.kind === 'assigned') this.partitions = new Set(observation.partitions);
     else if (observation.kind !== 'failed') this.#steps.set(role, this.steps(role) + 1);
   };
 

@@ -28,7 +28,7 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
         topic: service.settings.topics.sampleEvents,
         group: PROJECTORS,
         activate: service.compute.activate,
-        onAssigned: (partition) => service.observe?.({ kind: 'assigned', partition }),
+        onAssigned: (partitions) => service.observe?.({ kind: 'assigned', partitions }),
         onBatch: (batch) => projected(service, batch),
         onStopped: (error) => partitionStopped(service, error),
       },

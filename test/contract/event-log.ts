@@ -380,6 +380,8 @@ export function eventLogContract(
           // Until the second has joined the first has all of them.
           if (shares.every(({ length }) => length > 0)) {
             expect(given.length).toBe(all.size);
+            const told = members.map(({ assigned }) => new Set(assigned));
+            expect(told).toEqual(shares.map((share) => new Set(share)));
             break;
           }
         }

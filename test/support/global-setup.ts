@@ -45,7 +45,7 @@ async function startServer(): Promise<{ url: string; close(): Promise<void> }> {
   const given = process.env.TEST_DATABASE_URL;
   if (given) return { url: given, close: async () => {} };
   await removeLeftovers();
-  const directory = await mkdtemp(join(tmpdir(), PREFIX));
+  const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   // As root the server runs as another user, who must get in.
   await chmod(directory, 0o711);
   const server = await openEmbeddedPostgres(directory, { durable: false });
@@ -74,20 +74,30 @@ async function dropTemplate(url: string, template: string): Promise<void> {
   await execute(url, `DROP DATABASE ${template} WITH (FORCE)`);
 }
 
-/** Stops the servers of test runs that were killed. */
+/** Stops the servers of test runs that were killed: not of one that is about to start its own. */
 async function removeLeftovers(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
-  for (const name of names) {
+  for (const name of names.filter(
+    (one) => !isAlive(Number.parseInt(one.slice(PREFIX.length), 10)),
+  )) {
     const directory = join(tmpdir(), name);
     try {
       const { state, users } = await inspectEmbeddedPostgres(directory);
-      // Just made by another run that is about to start its server, perhaps.
-      if (state === 'absent' || users > 0) continue;
+      if (users > 0) continue;
       if (state === 'running') await (await openEmbeddedPostgres(directory)).close();
       await removeDataDirectory(directory);
     } catch {
       // Another user's.
     }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

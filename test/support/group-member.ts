@@ -26,6 +26,8 @@ export class Member {
   readonly seen = new Set<number>();
   /** Where it was told to begin, in the order in which it asked. */
   readonly starts: { readonly partition: number; readonly position: bigint }[] = [];
+  /** What it was told that it reads. */
+  assigned: readonly number[] = [];
   readonly #leaving = new AbortController();
   readonly #running: Promise<void>;
 
@@ -33,6 +35,9 @@ export class Member {
     this.#running = log.consume(topic, {
       group: 'members',
       signal: this.#leaving.signal,
+      assigned: (partitions) => {
+        this.assigned = partitions;
+      },
       start: async (partition) => {
         const position = store.next(partition);
         this.starts.push({ partition, position });

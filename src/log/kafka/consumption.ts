@@ -106,8 +106,9 @@ export class GroupConsumption {
     this.#places.clear();
     this.#outOfRange.clear();
     const generation = ++this.#generation;
-    const { topic } = this.#options;
+    const { topic, assigned } = this.#options;
     this.#consumer.pause([{ topic, partitions: [...partitions] }]);
+    assigned?.(partitions);
     this.#begin(partitions, generation).catch((error) => this.#fail(error));
   }
 
@@ -166,12 +167,8 @@ export class GroupConsumption {
     for (const part of cut(messages, ({ value }) => value?.length ?? 0, limits)) {
       if (!this.#holds(place)) return;
       const records = part.map((message) => toLogRecord(partition, message));
-      await this.#hand(
-        payload,
-        place,
-        records,
-        (records.at(-1)?.position ?? place.cursor - 1n) + 1n,
-      );
+      const last = records.at(-1)?.position ?? place.cursor - 1n;
+      await this.#hand(payload, place, records, last + 1n);
     }
     // Compaction has taken what was last: the consumer goes past it, or lags for ever.
     if (this.#holds(place) && place.cursor < next) await this.#hand(payload, place, [], next);
