@@ -11,9 +11,12 @@ import { createTestDatabase } from './database.js';
 
 export type TestService = Service & { close(): Promise<void> };
 
-/** A service on a database of the test's own, all of it in this thread. */
-export async function openTestService(model: Model): Promise<TestService> {
-  const { url, drop } = await createTestDatabase();
+/** A service on a database of the test's own, or the one that is given, all of it in this thread. */
+export async function openTestService(
+  model: Model,
+  given?: { readonly url: string },
+): Promise<TestService> {
+  const { url, drop } = given ? { ...given, drop: async () => {} } : await createTestDatabase();
   const settings = readSettings({ DATABASE_URL: url, LEGONET_BUILD_DELAY_MS: '0' });
   const database = openDatabase(url);
   await saveModel(database, model, {});
