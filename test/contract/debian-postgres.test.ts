@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { EmbeddedLog } from '#src/log/embedded.js';
 import { catchUp } from '#src/service/catch-up.js';
-import { type Database, openDatabase } from '#src/store/database.js';
+import { openDatabase } from '#src/store/database.js';
 import { migrate } from '#src/store/migrate.js';
 import { expectCaughtUp } from '../support/caught-up.js';
 import { debianPostgres, startDebianPostgres } from '../support/debian-postgres.js';
+import { openEmbeddedLogs, TOPIC } from '../support/embedded-log.js';
 import { eventfulHistory, expectedOf } from '../support/history.js';
 import { tinyModel } from '../support/models.js';
 import { openTestService } from '../support/service.js';
 import { eventLogContract } from './event-log.js';
-
-const TOPIC = 'legonet.sample-events';
 
 describe.each(await debianPostgres())('Debian’s PostgreSQL in %s', (programs) => {
   let server: Awaited<ReturnType<typeof startDebianPostgres>>;
@@ -20,35 +18,22 @@ describe.each(await debianPostgres())('Debian’s PostgreSQL in %s', (programs) 
   });
   afterAll(() => server?.close());
 
-  async function createDatabase(): Promise<Database> {
+  async function createDatabase() {
     const name = `legonet_${randomBytes(8).toString('hex')}`;
-    const maintenance = openDatabase(server.url, 1);
-    await maintenance.pool.query(`CREATE DATABASE ${name}`);
-    await maintenance.close();
-    const database = openDatabase(Object.assign(new URL(server.url), { pathname: name }).href, 4);
+    const url = Object.assign(new URL(server.url), { pathname: name }).href;
+    const execute = async (sql: string) => {
+      const maintenance = openDatabase(server.url, 1);
+      await maintenance.pool.query(sql);
+      await maintenance.close();
+    };
+    await execute(`CREATE DATABASE ${name}`);
+    const database = openDatabase(url, 1);
     await migrate(database);
-    return database;
+    await database.close();
+    return { url, drop: () => execute(`DROP DATABASE ${name}`) };
   }
 
-  eventLogContract('the embedded log', async () => {
-    const database = await createDatabase();
-    const opened: { close(): Promise<void> }[] = [];
-    const another = async () => {
-      const log = new EmbeddedLog(database);
-      opened.push(log);
-      return log;
-    };
-    return {
-      log: await another(),
-      topic: TOPIC,
-      partitions: 1,
-      another,
-      close: async () => {
-        await Promise.all(opened.map((log) => log.close()));
-        await database.close();
-      },
-    };
-  });
+  eventLogContract('the embedded log', async () => openEmbeddedLogs(await createDatabase()));
 
   test('an eventful history ends in the model of what is retained', async () => {
     const model = tinyModel({ adapters: 24 });
@@ -61,7 +46,6 @@ describe.each(await debianPostgres())('Debian’s PostgreSQL in %s', (programs) 
       await expectCaughtUp(database.url, model, history, expectedOf(model, history));
     } finally {
       await service.close();
-      await database.close();
     }
   });
 });

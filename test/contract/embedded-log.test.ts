@@ -1,35 +1,10 @@
 import { expect, test } from 'vitest';
-import { EmbeddedLog } from '#src/log/embedded.js';
-import { openDatabase } from '#src/store/database.js';
 import { createTestDatabase } from '../support/database.js';
+import { openEmbeddedLogs, TOPIC } from '../support/embedded-log.js';
 import { readLog } from '../support/read-log.js';
-import { eventLogContract, type OpenLog } from './event-log.js';
+import { eventLogContract } from './event-log.js';
 
-const TOPIC = 'legonet.sample-events';
-
-async function open(): Promise<OpenLog> {
-  const { url, drop } = await createTestDatabase();
-  const closing: (() => Promise<void>)[] = [];
-  const another = async () => {
-    const database = openDatabase(url, 4);
-    const log = new EmbeddedLog(database);
-    closing.push(async () => {
-      await log.close();
-      await database.close();
-    });
-    return log;
-  };
-  return {
-    log: await another(),
-    topic: TOPIC,
-    partitions: 1,
-    another,
-    close: async () => {
-      await Promise.all(closing.map((close) => close()));
-      await drop();
-    },
-  };
-}
+const open = async () => openEmbeddedLogs(await createTestDatabase());
 
 eventLogContract('the embedded log', open);
 
