@@ -2,20 +2,19 @@ import { connect } from '#src/store/database.js';
 import type { Channel } from '#src/store/listen.js';
 import { type Environment, type Running, startLegonet } from './cli.js';
 
-/** What processes tell each other through the database, each at a turning point of their work. */
-export const CHANNELS = [
+const CHANNELS = [
   'legonet_projected',
   'legonet_build',
   'legonet_outbox',
   'legonet_published',
 ] as const satisfies readonly Channel[];
 
-type Happening = (typeof CHANNELS)[number] | 'line';
+/** A notification between processes, each at a turning point of their work, or a line in a log of theirs. */
+export type Happening = (typeof CHANNELS)[number] | 'line';
 
-/** When so many of such a thing have happened, counted from now, and a moment later. */
+/** When any of these have happened so many times, counted from now, and a moment later. */
 export type Moment = {
-  /** A notification of anybody's, or a line in the log of those concerned. */
-  readonly of: Happening;
+  readonly of: readonly Happening[];
   readonly count: number;
   /** Between two turning points too things are half done. */
   readonly laterMs: number;
@@ -26,7 +25,7 @@ export type LogLine = Readonly<Record<string, unknown>> & { readonly event?: str
 
 /** Hears what happens in a database and in the logs of processes, as it happens. */
 export class Ear {
-  readonly #listeners = new Set<(of: Happening, place?: number) => void>();
+  readonly #listeners = new Set<(what: Happening) => void>();
   #close = async () => {};
 
   static async open(url: string): Promise<Ear> {
@@ -38,16 +37,16 @@ export class Ear {
     return ear;
   }
 
-  hear(of: Happening, place?: number): void {
-    for (const listener of this.#listeners) listener(of, place);
+  hear(what: Happening): void {
+    for (const listener of this.#listeners) listener(what);
   }
 
   /** Calls `act` in that moment, once; returns how to forget about it. */
-  at({ of: awaited, count, laterMs }: Moment, places: readonly number[], act: () => void) {
+  at({ of, count, laterMs }: Moment, act: () => void): () => void {
     let left = count;
     let timer: NodeJS.Timeout | undefined;
-    const listener = (of: Happening, place?: number) => {
-      if (of !== awaited || (place !== undefined && !places.includes(place))) return;
+    const listener = (what: Happening) => {
+      if (!of.includes(what)) return;
       left -= 1;
       if (left === 0) timer = setTimeout(act, laterMs);
     };
@@ -84,7 +83,7 @@ export class Places {
       rest = parts.pop() ?? '';
       for (const part of parts) {
         this.lines.push(part.startsWith('{') ? JSON.parse(part) : { text: part });
-        this.#ear.hear('line', place);
+        this.#ear.hear('line');
       }
     });
   }
