@@ -40,6 +40,7 @@ const schema = z.object({
   KAFKA_PARTITIONS: whole(1, 10_000).prefault('6'),
   KAFKA_REPLICATION_FACTOR: whole(1, 100).optional(),
   KAFKA_MIN_INSYNC_REPLICAS: whole(1, 100).optional(),
+  KAFKA_SESSION_TIMEOUT_MS: whole(1000, 1_800_000, 'number of milliseconds').prefault('15000'),
   KAFKA_SASL_MECHANISM: z.enum(MECHANISMS, `expected one of ${MECHANISMS.join(', ')}`).optional(),
   KAFKA_SASL_USERNAME: z.string().optional(),
   KAFKA_SASL_PASSWORD: z.string().optional(),
@@ -108,6 +109,8 @@ export type KafkaSettings = {
   readonly replicationFactor: number | undefined;
   readonly minInsyncReplicas: number | undefined;
   readonly groupId: string;
+  /** Without a sign of life for so long, a process loses its partitions to the others. */
+  readonly sessionTimeoutMs: number;
 };
 
 export type Topics = {
@@ -210,6 +213,7 @@ function kafkaSettings(values: Values): KafkaSettings | undefined {
     replicationFactor: factor,
     minInsyncReplicas: insync,
     groupId: values.KAFKA_GROUP_ID,
+    sessionTimeoutMs: values.KAFKA_SESSION_TIMEOUT_MS,
   };
 }
 

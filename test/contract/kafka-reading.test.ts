@@ -53,6 +53,7 @@ describe.skipIf(missing)('reading from Kafka', () => {
     const consumption = new GroupConsumption(connect, {
       topic,
       groupId: `${options.kafka.groupId}-test`,
+      sessionMs: options.kafka.sessionTimeoutMs,
       commits: false,
       signal: done.signal,
       start: async () => 0n,

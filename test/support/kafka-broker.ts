@@ -163,6 +163,7 @@ function defaults(
     'transaction.state.log.min.isr': insync,
     'transaction.state.log.num.partitions': '4',
     'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '2000',
     'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '1000',
     'log.cleaner.dedupe.buffer.size': '33554432',

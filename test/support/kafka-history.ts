@@ -10,6 +10,7 @@ import {
 } from '#src/events/cloud-event.js';
 import type { NewRecord } from '#src/log/event-log.js';
 import type { Model } from '#src/model/model.js';
+import { syntheticRows } from './models.js';
 
 /** Partitions of the topics of histories. */
 export const PARTITIONS = 3;
@@ -64,19 +65,23 @@ export type Step =
   | { readonly do: 'catch up' }
   | { readonly do: 'replay' };
 
-/** How many different samples and subjects there are to choose from. */
-export type Alphabet = { readonly samples: number; readonly subjects: number };
+/** How many different samples, subjects and contents there are to choose from. */
+export type Alphabet = {
+  readonly samples: number;
+  readonly subjects: number;
+  readonly contents: number;
+};
 
 const partitioner = fc.constantFrom<Partitioner>('java', 'librdkafka', 0, 1, 2);
 const mode = fc.constantFrom<Mode>('structured', 'binary');
 const id = fc.integer({ min: 0, max: 9 }).map(String);
 const second = fc.integer({ min: 0, max: 9 });
-const content = fc.integer({ min: 0, max: 5 });
 
 /** Any event. Small alphabets make events meet: the same samples, times and contents again and again. */
-export function events({ samples, subjects }: Alphabet): fc.Arbitrary<Told> {
+export function events({ samples, subjects, contents }: Alphabet): fc.Arbitrary<Told> {
   const sample = fc.integer({ min: 0, max: samples - 1 }).map((n) => `s${n}`);
   const subject = fc.integer({ min: 0, max: subjects - 1 }).map((n) => `p${n}`);
+  const content = fc.integer({ min: 0, max: contents - 1 });
   const told = <E extends 'ingest' | 'correct'>(event: E) =>
     fc
       .record({ sample, subject: fc.option(subject, { nil: '' }), content, id, second, mode })
@@ -120,7 +125,10 @@ export function histories(): fc.Arbitrary<Step[]> {
   const send = fc
     .record({
       by: partitioner,
-      events: fc.array(events({ samples: 5, subjects: 3 }), { minLength: 1, maxLength: 12 }),
+      events: fc.array(events({ samples: 5, subjects: 3, contents: 6 }), {
+        minLength: 1,
+        maxLength: 12,
+      }),
     })
     .map((rest): Step => ({ do: 'send', ...rest }));
   const process = fc.integer({ min: 0, max: 3 });
@@ -201,10 +209,9 @@ function written(
 }
 
 function contentOf(model: Model, number: number) {
-  const encoding = Array.from(
-    { length: model.shape.dimension },
-    (_, i) => ((number + 3) * (i + 5) * 37) % 120,
-  );
+  const { dimension, classes } = model.shape;
+  const rows = syntheticRows(`content ${number}`, 1, dimension, classes);
+  const encoding = Array.from(rows.encodings);
   return { encoding, label: model.configuration.classes[number % 2] ?? '' };
 }
 

@@ -152,10 +152,13 @@ export const untilProjected = (world: World): Promise<void> =>
 
 /** Waits until there is nothing left to do; `erased`: in the log neither. */
 export const untilDone = (world: World, erased = false): Promise<void> =>
-  until(world, async () => {
-    const lag = await lagOf(world);
-    return [...(lag === 0n ? [] : [`lag ${lag}`]), ...(await waiting(world.database, erased))];
-  });
+  until(world, () => leftToDo(world, erased));
+
+/** What there is left to do, in words. */
+export async function leftToDo(world: World, erased = false): Promise<string[]> {
+  const lag = await lagOf(world);
+  return [...(lag === 0n ? [] : [`lag ${lag}`]), ...(await waiting(world.database, erased))];
+}
 
 const lagOf = ({ database, log, options }: World): Promise<bigint> =>
   readLag({ database, log, settings: { ...readSettings({}), topics: options.topics } });

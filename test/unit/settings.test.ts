@@ -22,6 +22,7 @@ describe('settings of Kafka', () => {
       replicationFactor: undefined,
       minInsyncReplicas: undefined,
       groupId: 'legonet',
+      sessionTimeoutMs: 15_000,
     });
     expect(readSettings({}).erasureDeadlineMs).toBe(86_400_000);
     expect(readSettings({ KAFKA_TOPIC_PREFIX: 'x.' }).topics).toEqual({
@@ -59,6 +60,10 @@ describe('settings of Kafka', () => {
     ['KAFKA_BROKERS: expected host:port', { KAFKA_BROKERS: 'a:1,,b:2' }],
     ['KAFKA_BROKERS: expected host:port', { KAFKA_BROKERS: 'http://a:1' }],
     ['KAFKA_PARTITIONS: expected a whole number, 1 to', { ...BROKERS, KAFKA_PARTITIONS: '0' }],
+    [
+      'KAFKA_SESSION_TIMEOUT_MS: expected a whole number of milliseconds, 1000 to',
+      { ...BROKERS, KAFKA_SESSION_TIMEOUT_MS: '999' },
+    ],
     ['KAFKA_GROUP_ID: expected', { ...BROKERS, KAFKA_GROUP_ID: 'a b' }],
     ['KAFKA_SSL: expected true or false', { ...BROKERS, KAFKA_SSL: 'yes' }],
     ['KAFKA_SSL: expected true, for', { ...BROKERS, KAFKA_SSL: 'false', KAFKA_SSL_CA: PEM }],

@@ -64,15 +64,19 @@ export function createClient(
   });
 }
 
-export const HEARTBEAT_MS = 1000;
+const LONGEST_HEARTBEAT_MS = 1000;
+
+/** How often a member of a group shows that it lives: several may be lost before its session is. */
+export const heartbeatMs = (sessionMs: number): number =>
+  Math.min(LONGEST_HEARTBEAT_MS, Math.floor(sessionMs / 5));
 
 /** A consumer that holds little in memory, and hears soon of pauses, aborts and rebalances. */
-export const createConsumer = (kafka: Kafka, groupId: string): Consumer =>
+export const createConsumer = (kafka: Kafka, groupId: string, sessionMs: number): Consumer =>
   kafka.consumer({
     groupId,
-    sessionTimeout: 15_000,
+    sessionTimeout: sessionMs,
     rebalanceTimeout: 60_000,
-    heartbeatInterval: HEARTBEAT_MS,
+    heartbeatInterval: heartbeatMs(sessionMs),
     maxWaitTimeInMs: 100,
     minBytes: 1,
     maxBytes: 8 * 1024 * 1024,

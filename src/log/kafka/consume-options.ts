@@ -6,6 +6,8 @@ export type ConsumeOptions = Omit<Consumption, 'group' | 'start'> & {
   readonly topic: string;
   /** Kafka's consumer group. */
   readonly groupId: string;
+  /** Without a sign of life for so long it loses its partitions to the group's other members. */
+  readonly sessionMs: number;
   /** As in `Consumption`; null leaves the partition out. */
   start(partition: number): Promise<bigint | null>;
   ends(): Promise<Ranges>;

@@ -5,7 +5,7 @@ import type { LogRecord } from '../../events/record.js';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../event-log.js';
 import {
   createConsumer,
-  HEARTBEAT_MS,
+  heartbeatMs,
   type KafkaLogLine,
   waitForCoordinator,
 } from './connection.js';
@@ -17,6 +17,7 @@ import { commitPlaces, type Place } from './places.js';
 import { inside, truncated } from './ranges.js';
 import { cut, toLogRecord } from './records.js';
 
+const WATCH_MS = 5000;
 const COMMIT_MS = 5000;
 /** Without a sign of life from kafkajs for so long it is stuck, whatever it says of itself. */
 const SILENCE_MS = 120_000;
@@ -41,7 +42,7 @@ export class GroupConsumption {
   constructor(connect: (onLog: (line: KafkaLogLine) => void) => Kafka, options: ConsumeOptions) {
     this.#options = options;
     const kafka = connect((line) => this.#hear(line));
-    this.#consumer = createConsumer(kafka, options.groupId);
+    this.#consumer = createConsumer(kafka, options.groupId, options.sessionMs);
   }
 
   /** Resolves when the signal aborts; rejects with what `start` or `handle` rejected with, or trouble. */
@@ -55,7 +56,7 @@ export class GroupConsumption {
       this.#ended.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     const timers = [
-      setInterval(() => this.#watch(), HEARTBEAT_MS * 5),
+      setInterval(() => this.#watch(), WATCH_MS),
       setInterval(() => void this.#commit(), COMMIT_MS),
     ];
     const joining = this.#join().catch((error) => this.#fail(error));
@@ -190,7 +191,7 @@ export class GroupConsumption {
       place.cursor = next;
     });
     this.#handling = handling;
-    await withHeartbeats(heartbeat, HEARTBEAT_MS, handling);
+    await withHeartbeats(heartbeat, heartbeatMs(this.#options.sessionMs), handling);
     this.#sign();
   }
 

@@ -68,6 +68,15 @@ export function toLogError(error: unknown, doing: string): unknown {
       { cause: error },
     );
   }
+  if (errorType(error) === 'INVALID_SESSION_TIMEOUT') {
+    return new LegonetError(
+      'session_timeout_refused',
+      `Kafka does not let us ${doing} (${message(error)}): set KAFKA_SESSION_TIMEOUT_MS between the ` +
+        "brokers' group.min.session.timeout.ms and group.max.session.timeout.ms, 6000 and 1800000 unless set",
+      'stop',
+      { cause: error },
+    );
+  }
   return new LegonetError(
     'log_unreachable',
     `cannot ${doing} (${message(error)}): are the brokers of KAFKA_BROKERS running, and is TLS right?`,

@@ -179,11 +179,13 @@ export class KafkaLog implements EventLog {
 
   #consume(
     topic: string,
-    options: Omit<ConsumeOptions, 'topic' | 'ends' | 'onLog'>,
+    options: Omit<ConsumeOptions, 'topic' | 'sessionMs' | 'ends' | 'onLog'>,
   ): Promise<void> {
     const ends = () => this.#ranges(topic);
-    const { onLog } = this.#options;
-    return new GroupConsumption(this.#connect, { ...options, topic, ends, onLog }).run();
+    const { kafka, onLog } = this.#options;
+    const sessionMs = kafka.sessionTimeoutMs;
+    const all = { ...options, topic, sessionMs, ends, onLog };
+    return new GroupConsumption(this.#connect, all).run();
   }
 
   /** In the background, and a hint only: a group without members and offsets goes by itself. */
