@@ -14,8 +14,8 @@ export type Ended = {
 export type Running = {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** Resolves when the process has written `text` to stderr; rejects if it ends before. */
-  says(text: string): Promise<void>;
+  /** The first line with `text` that the process writes to stderr; rejects if it ends before. */
+  says(text: string): Promise<string>;
 };
 
 export type Environment = Readonly<Record<string, string>>;
@@ -47,9 +47,17 @@ export function startLegonet(
   });
   const ended = once(child, 'close').then(([code]) => ({ code, stdout, stderr }));
   const says = async (text: string) => {
-    while (!stderr.includes(text)) {
+    // A line that is not whole yet is none.
+    const line = () =>
+      stderr
+        .split('\n')
+        .slice(0, -1)
+        .find((one) => one.includes(text));
+    for (;;) {
+      const found = line();
+      if (found !== undefined) return found;
       const done = await Promise.race([ended, once(child.stderr, 'data').then(() => null)]);
-      if (done && !stderr.includes(text)) {
+      if (done && line() === undefined) {
         throw new Error(`it ended with ${done.code} and never said "${text}": ${stderr}`);
       }
     }

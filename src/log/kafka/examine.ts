@@ -40,8 +40,12 @@ async function finding(name: string, look: () => Promise<Look>): Promise<Finding
   try {
     return { name, ...(await look()) };
   } catch (error) {
-    const detail = error instanceof LegonetError ? error.message : String(error);
-    return { name, ok: false, detail, remedy: 'See docs/how-to/kafka.md.' };
+    const known = error instanceof LegonetError;
+    const remedy =
+      known && error.code === 'log_unreachable'
+        ? 'Bring the brokers back: see docs/operations.md, "Kafka is down".'
+        : 'See docs/how-to/kafka.md.';
+    return { name, ok: false, detail: known ? error.message : String(error), remedy };
   }
 }
 
