@@ -58,9 +58,10 @@ export class Watch implements Own {
     const held = await heldRoles(pool);
     // What another process has is that one's to do; what nobody has is everybody's.
     const mine = this.#roles.filter((role) => this.#up.has(role) || !held.includes(role));
-    const lags = mine.includes('project') ? await this.#lags(service, database) : [];
+    // Whoever serves takes events for the log: whether it answers is asked with any roles.
+    const lags = await this.#lags(service, database);
     const waiting = [
-      ...(await projectionsWaiting(pool, lags, this)),
+      ...(mine.includes('project') ? await projectionsWaiting(pool, lags, this) : []),
       ...(mine.includes('build')
         ? await buildsWaiting(pool, service.settings.buildDelayMs, this)
         : []),

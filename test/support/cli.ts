@@ -14,8 +14,10 @@ export type Ended = {
 export type Running = {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** The first line with `text` that the process writes to stderr; rejects if it ends before. */
-  says(text: string): Promise<string>;
+  /** Resolves when the process has written `text` to stderr; rejects if it ends before. */
+  says(text: string): Promise<void>;
+  /** The first line of its log with an event, when it is there; rejects if it ends before. */
+  logs(event: string): Promise<Readonly<Record<string, unknown>>>;
 };
 
 export type Environment = Readonly<Record<string, string>>;
@@ -46,23 +48,24 @@ export function startLegonet(
     stderr += text;
   });
   const ended = once(child, 'close').then(([code]) => ({ code, stdout, stderr }));
-  const says = async (text: string) => {
-    // A line that is not whole yet is none.
-    const line = () =>
-      stderr
-        .split('\n')
-        .slice(0, -1)
-        .find((one) => one.includes(text));
-    for (;;) {
-      const found = line();
+  const find = async <T>(what: string, look: () => T | undefined): Promise<T> => {
+    for (let done: Ended | null = null; ; ) {
+      const found = look();
       if (found !== undefined) return found;
-      const done = await Promise.race([ended, once(child.stderr, 'data').then(() => null)]);
-      if (done && line() === undefined) {
-        throw new Error(`it ended with ${done.code} and never said "${text}": ${stderr}`);
-      }
+      if (done) throw new Error(`it ended with ${done.code} and never said "${what}": ${stderr}`);
+      done = await Promise.race([ended, once(child.stderr, 'data').then(() => null)]);
     }
   };
-  return { process: child, ended, says };
+  const says = async (text: string) => {
+    await find(text, () => stderr.includes(text) || undefined);
+  };
+  const logs = async (event: string) => {
+    const mark = `"event":"${event}"`;
+    // A line without its end may not be whole.
+    const lines = () => stderr.split('\n').slice(0, -1);
+    return JSON.parse(await find(event, () => lines().find((line) => line.includes(mark))));
+  };
+  return { process: child, ended, says, logs };
 }
 
 export function legonet(args: readonly string[], environment: Environment): Promise<Ended> {
