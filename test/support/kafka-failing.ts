@@ -17,6 +17,10 @@ export const historyOf = (seed: number, count: number): Sending[] =>
 /** Something that fails while the nth sending is on its way; resolves when it works again. */
 export type Failing = (nth: number) => Promise<void>;
 
+/** What a history came to, in words. */
+export const told = ({ events, versions, again }: Endured): string =>
+  `${events} events, ${versions} versions, ${again} sendings repeated; 0 lost, 0 doubled`;
+
 export type Endured = {
   readonly events: number;
   readonly versions: number;
@@ -39,10 +43,8 @@ export async function expectEndured(
   const wanted = await wantedOf(world, acknowledged, again);
   const { modelDigest } = await expectExact(world, wanted);
   expect(modelDigest).toBe(await embeddedDigest(world.model, acknowledged));
-  const { rows } = await world.database.pool.query<{ versions: number }>(
-    'SELECT count(*)::int AS versions FROM versions',
-  );
-  return { events: acknowledged.length, versions: rows[0]?.versions ?? 0, again: failures };
+  const { version: versions } = await progressOf(world);
+  return { events: acknowledged.length, versions, again: failures };
 }
 
 async function sendAll(world: World, history: readonly Sending[], failing: Failing) {
@@ -70,15 +72,24 @@ export async function stopWhenDone(
   await Promise.all(processes.map((process) => process.stop()));
 }
 
-/** Waits until more is projected than `than`, so that what fails then fails in the midst; how much is. */
-export async function untilMoreProjected(world: World, than: bigint): Promise<bigint> {
-  let projected = than;
+/** How far the projection and the model have come. */
+export type Progress = { readonly projected: bigint; readonly version: number };
+
+/** Waits until both have come further: what fails then fails in the midst of the work. */
+export async function untilFurther(world: World, than: Progress): Promise<Progress> {
+  let now = than;
   await until(world, async () => {
-    const { rows } = await world.database.pool.query<{ sum: bigint }>(
-      'SELECT coalesce(sum(position), 0)::int8 AS sum FROM offsets',
-    );
-    projected = rows[0]?.sum ?? 0n;
-    return projected > than ? [] : [`${projected} projected`];
+    now = await progressOf(world);
+    const goesOn = now.projected > than.projected && now.version > than.version;
+    return goesOn ? [] : [`${now.projected} projected, version ${now.version}`];
   });
-  return projected;
+  return now;
+}
+
+export async function progressOf({ database }: World): Promise<Progress> {
+  const { rows } = await database.pool.query<Progress>(
+    `SELECT (SELECT coalesce(sum(position), 0)::int8 FROM offsets) AS projected,
+            (SELECT coalesce(max(version), 0) FROM versions) AS version`,
+  );
+  return rows[0] ?? { projected: 0n, version: 0 };
 }
