@@ -2,8 +2,8 @@ import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
-import { connect } from '../store/database.js';
 import type { AdapterTask } from './adapter.js';
+import { OwnConnection } from './own-connection.js';
 import { buildInSnapshot } from './snapshot.js';
 
 /** Where the arithmetic is done: in worker threads, or in line where a thread would not pay. */
@@ -21,25 +21,27 @@ export interface Compute {
 
 /** Everything on the calling thread, with any kernel. */
 export function inlineCompute(url: string, kernel: Kernel, model: Model): Compute {
-  const client = connect(url);
-  client.catch(() => {});
+  const connection = new OwnConnection(url);
+  const ready = () => connection.use(async () => {});
+  // Made while there is something else to do yet; who needs it hears of a failure.
+  ready().catch(() => {});
   let last: Promise<unknown> = Promise.resolve();
   return {
     activate: async (encodings, count) =>
       activate(kernel, model.keys, encodings, count, model.configuration.activated),
     build: async (task, snapshot) => {
       // One connection, so one build after the other.
-      const result = last.then(async () => buildInSnapshot(await client, kernel, task, snapshot));
+      const result = last.then(() =>
+        connection.use((client) => buildInSnapshot(client, kernel, task, snapshot)),
+      );
       last = result.catch(() => {});
       return result;
     },
     parallel: 1,
-    ready: async () => {
-      await client;
-    },
+    ready,
     close: async () => {
       await last;
-      await (await client).end();
+      await connection.close();
     },
   };
 }

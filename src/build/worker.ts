@@ -1,11 +1,10 @@
 import { workerData } from 'node:worker_threads';
-import type pg from 'pg';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
-import { connect } from '../store/database.js';
 import type { AdapterTask } from './adapter.js';
 import { type Outcome, settle } from './failure.js';
+import { OwnConnection } from './own-connection.js';
 import { buildInSnapshot } from './snapshot.js';
 import type { ThreadData } from './threads.js';
 
@@ -16,7 +15,7 @@ import type { ThreadData } from './threads.js';
 
 const { url, keys, activated } = workerData as ThreadData;
 const kernel = loadWasmKernel();
-let connection: Promise<pg.Client> | undefined;
+const connection = new OwnConnection(url);
 
 /** Nearest adapters of each encoding; see `activate`. */
 export function activateBatch(batch: {
@@ -30,7 +29,7 @@ export function activateBatch(batch: {
 export function ready(): Promise<Outcome<void>> {
   return settle(async () => {
     await kernel;
-    await withConnection(async () => {});
+    await connection.use(async () => {});
   });
 }
 
@@ -40,21 +39,8 @@ export function buildAdapter(task: {
   snapshot: string;
 }): Promise<Outcome<BuiltAdapter>> {
   return settle(() =>
-    withConnection(async (client) =>
+    connection.use(async (client) =>
       buildInSnapshot(client, await kernel, task.adapter, task.snapshot),
     ),
   );
-}
-
-async function withConnection<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-  connection ??= connect(url);
-  try {
-    return await work(await connection);
-  } catch (error) {
-    // Whatever state the connection is in, the next task gets a fresh one.
-    const broken = connection;
-    connection = undefined;
-    broken.then((client) => client.end()).catch(() => {});
-    throw error;
-  }
 }

@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { LegonetError } from '#src/errors.js';
 import type { LogRecord } from '#src/events/record.js';
 import { createClient } from '#src/log/kafka/connection.js';
 import type { KafkaLog } from '#src/log/kafka/log.js';
@@ -7,6 +6,7 @@ import { SharedStore } from '../support/group-member.js';
 import { kafkaMissing } from '../support/kafka.js';
 import { type Cluster, startCluster } from '../support/kafka-broker.js';
 import { logKeeper, logOptions } from '../support/kafka-log.js';
+import { persist } from '../support/persist.js';
 import { readLog } from '../support/read-log.js';
 
 const missing = await kafkaMissing();
@@ -14,19 +14,6 @@ const DAY_MS = 86_400_000;
 const IN_CI = process.env.CI === 'true';
 const CHAOS = process.env.LEGONET_KAFKA_CHAOS === '1';
 const values = (records: readonly LogRecord[]) => records.map(({ value }) => String(value));
-const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 100));
-
-/** As a role does it: what failed and may be tried again is tried again. */
-async function persist(work: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof LegonetError) || error.retry !== 'retryable') throw error;
-      await pause();
-    }
-  }
-}
 
 /** Consumes in a group until `total` different values are there, whatever happens to the brokers. */
 async function follow(log: KafkaLog, topic: string, store: SharedStore, total: number) {

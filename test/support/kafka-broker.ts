@@ -27,11 +27,13 @@ export type BrokerOptions = {
   readonly settings?: Readonly<Record<string, string>>;
   /** More arguments of `kafka-storage format`, such as users of SCRAM. */
   readonly format?: readonly string[];
+  /** Where a node tells everybody to find it, given where it listens: a proxy, for one. */
+  readonly through?: (host: string) => Promise<string>;
 };
 
 /** A running cluster; nodes are numbered from 1. */
 export type Cluster = {
-  /** host:port of each node. */
+  /** host:port of each node, as it tells it. */
   readonly brokers: readonly string[];
   /** Where the nodes keep their logs. */
   readonly dataDirs: readonly string[];
@@ -78,7 +80,9 @@ export async function fetchJars(version: KafkaVersion): Promise<string> {
 type Node = {
   readonly id: number;
   readonly directory: string;
+  /** Where it listens, and where it says that it does. */
   readonly host: string;
+  readonly advertised: string;
   process?: ChildProcess;
 };
 
@@ -91,6 +95,7 @@ export async function startCluster({
   nodes: count = 1,
   settings = {},
   format = [],
+  through = async (host) => host,
 }: BrokerOptions = {}): Promise<Cluster> {
   const jars = join(await fetchJars(version), '*');
   const directory = await mkdtemp(join(tmpdir(), DIRECTORY_PREFIX));
@@ -98,10 +103,12 @@ export async function startCluster({
   await writeFile(join(directory, 'owner'), String(process.pid));
   const ports = await freePorts(2 * count);
   const voters = Array.from({ length: count }, (_, i) => `${i + 1}@127.0.0.1:${ports[2 * i + 1]}`);
-  const nodes = voters.map((_, i): Node => {
-    const host = `127.0.0.1:${ports[2 * i]}`;
-    return { id: i + 1, directory: join(directory, String(i + 1)), host };
-  });
+  const nodes: Node[] = [];
+  for (let id = 1; id <= count; id++) {
+    const host = `127.0.0.1:${ports[2 * id - 2]}`;
+    const advertised = await through(host);
+    nodes.push({ id, directory: join(directory, String(id)), host, advertised });
+  }
   const clusterId = `A${randomBytes(16).toString('base64url').slice(1, 22)}`;
   const close = async () => {
     await Promise.all(nodes.map((node) => end(node, 'SIGTERM')));
@@ -128,7 +135,7 @@ export async function startCluster({
     return node;
   };
   return {
-    brokers: nodes.map(({ host }) => host),
+    brokers: nodes.map(({ advertised }) => advertised),
     dataDirs: nodes.map((node) => join(node.directory, 'data')),
     close,
     stop: (id) => end(nodeOf(id), 'SIGTERM'),
@@ -138,7 +145,7 @@ export async function startCluster({
 }
 
 function defaults(
-  { id, directory, host }: Node,
+  { id, directory, host, advertised }: Node,
   voters: readonly string[],
   ports: readonly number[],
 ): Record<string, string> {
@@ -149,7 +156,7 @@ function defaults(
     'node.id': String(id),
     'controller.quorum.voters': voters.join(','),
     listeners: `PLAINTEXT://${host},CONTROLLER://127.0.0.1:${ports[2 * id - 1]}`,
-    'advertised.listeners': `PLAINTEXT://${host}`,
+    'advertised.listeners': `PLAINTEXT://${advertised}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
     'inter.broker.listener.name': 'PLAINTEXT',

@@ -37,13 +37,23 @@ export type Wanted = {
 
 /**
  * What is to come of what is in the topic, read before anything is compacted. `acknowledged` are the
- * records that producers were told are there: none is lost, and none is there more often than it was sent.
+ * records that producers were told are there: none is lost, and none is there more often than it was sent
+ * (`again`: those that somebody sent once more, not having been told).
  */
-export async function wantedOf(world: World, acknowledged: readonly NewRecord[]): Promise<Wanted> {
+export async function wantedOf(
+  world: World,
+  acknowledged: readonly NewRecord[],
+  again: readonly NewRecord[] = [],
+): Promise<Wanted> {
   const { log, options, model } = world;
   const all = await readLog(log, options.topics.sampleEvents);
   const events = all.filter(({ headers }) => headers[OWN_HEADER] === undefined);
-  expect(events.map(plain).sort()).toEqual(acknowledged.map(plain).sort());
+  const there = events.map(plain);
+  const told = acknowledged.map(plain);
+  expect({
+    lost: without(told, there),
+    doubled: without(there, [...told, ...again.map(plain)]),
+  }).toEqual({ lost: [], doubled: [] });
   return wantedOfRecords(model, events);
 }
 
@@ -72,6 +82,17 @@ const plain = ({ key, value, headers = {} }: NewRecord | LogRecord): string =>
     value && Buffer.from(value).toString('latin1'),
     Object.entries(headers).sort(),
   ]);
+
+/** What is left of all if each of `some` takes one away that equals it. */
+function without(all: readonly string[], some: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const one of some) counts.set(one, (counts.get(one) ?? 0) + 1);
+  return all.filter((one) => {
+    const count = counts.get(one) ?? 0;
+    counts.set(one, count - 1);
+    return count <= 0;
+  });
+}
 
 export type Ending = {
   /** Whether nothing of a deleted sample may be left in the log by now. */

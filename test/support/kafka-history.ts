@@ -120,17 +120,17 @@ const malformed = (sample: fc.Arbitrary<string>): fc.Arbitrary<Told> =>
     .record({ key: sample, how: fc.constantFrom(...MALFORMATIONS) })
     .map((rest): Told => ({ event: 'malformed', ...rest }));
 
+export const sendings = (alphabet: Alphabet, maxLength: number): fc.Arbitrary<Sending> =>
+  fc.record({
+    by: partitioner,
+    events: fc.array(events(alphabet), { minLength: 1, maxLength }),
+  });
+
 /** Histories of up to four processes that come and go while several producers send. */
 export function histories(): fc.Arbitrary<Step[]> {
-  const send = fc
-    .record({
-      by: partitioner,
-      events: fc.array(events({ samples: 5, subjects: 3, contents: 6 }), {
-        minLength: 1,
-        maxLength: 12,
-      }),
-    })
-    .map((rest): Step => ({ do: 'send', ...rest }));
+  const send = sendings({ samples: 5, subjects: 3, contents: 6 }, 12).map(
+    (rest): Step => ({ do: 'send', ...rest }),
+  );
   const process = fc.integer({ min: 0, max: 3 });
   return fc.array(
     fc.oneof(

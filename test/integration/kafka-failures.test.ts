@@ -1,0 +1,75 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { kafkaMissing, testBroker } from '../support/kafka.js';
+import { type Cluster, startCluster } from '../support/kafka-broker.js';
+import { expectEndured, historyOf, told, untilFurther } from '../support/kafka-failing.js';
+import { openWorld } from '../support/kafka-world.js';
+import { tinyModel } from '../support/models.js';
+import { type FailingServer, openFailingServer } from '../support/server.js';
+
+const model = tinyModel({ adapters: 6, encoder: { kind: 'identity', dimension: 3, scale: 1 } });
+const missing = await kafkaMissing();
+const SENDINGS = 30;
+/** While which sendings something fails, the history well begun and far from its end. */
+const FAILS = [10, 20];
+
+/** Nothing yet. */
+const START = { projected: 0n, version: 0 };
+const IN_CI = process.env.CI === 'true';
+const CHAOS = process.env.LEGONET_KAFKA_CHAOS === '1';
+
+describe.skipIf(missing)('all roles on Kafka lose and double nothing', () => {
+  let cluster: Cluster | undefined;
+  let server: FailingServer | undefined;
+  afterEach(async () => {
+    await cluster?.close();
+    await server?.close();
+    [cluster, server] = [undefined, undefined];
+  });
+
+  // Half a minute: in CI, or with LEGONET_KAFKA_CHAOS=1.
+  test.runIf(IN_CI || CHAOS)(
+    'when the broker is killed in the middle and comes back, twice',
+    async () => {
+      const broker = await startCluster();
+      cluster = broker;
+      const world = await openWorld(broker.brokers, model);
+      try {
+        let kills = 0;
+        let progress = START;
+        const endured = await expectEndured(world, historyOf(1, SENDINGS), async (nth) => {
+          if (!FAILS.includes(nth)) return;
+          progress = await untilFurther(world, progress);
+          await broker.kill(1);
+          kills++;
+          await broker.restart(1);
+        });
+        expect(kills).toBe(2);
+        console.log(`broker: ${kills} kills, ${told(endured)}`);
+      } finally {
+        await world.close();
+      }
+    },
+  );
+
+  test('when PostgreSQL ends without a shutdown and comes back, twice', async () => {
+    const postgres = await openFailingServer();
+    server = postgres;
+    const { brokers } = await testBroker();
+    const world = await openWorld(brokers, model, { url: postgres.url });
+    try {
+      let progress = START;
+      const ended: string[] = [];
+      const endured = await expectEndured(world, historyOf(2, SENDINGS), async (nth) => {
+        if (!FAILS.includes(nth)) return;
+        progress = await untilFurther(world, progress);
+        const how = ended.length === 0 ? 'SIGQUIT' : 'SIGKILL';
+        await postgres.restart(how);
+        ended.push(how);
+      });
+      expect(ended).toEqual(['SIGQUIT', 'SIGKILL']);
+      console.log(`PostgreSQL: ended by ${ended.join(' and ')}, ${told(endured)}`);
+    } finally {
+      await world.close();
+    }
+  });
+});

@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { NewRecord } from '#src/log/event-log.js';
+import { embeddedDigest, expectExact, wantedOf } from './kafka-exactness.js';
+import { type Sending, sendings, toRecord } from './kafka-history.js';
+import { type RunningProcess, until, untilDone, type World } from './kafka-world.js';
+import { persist } from './persist.js';
+
+/** Everybody does all roles. */
+const PROCESSES = 2;
+const ALPHABET = { samples: 24, subjects: 4, contents: 24 };
+
+/** `count` sendings of up to a dozen events each, the same ones for the same seed. */
+export const historyOf = (seed: number, count: number): Sending[] =>
+  fc.sample(sendings(ALPHABET, 12), { seed, numRuns: count });
+
+/** Something that fails while the nth sending is on its way; resolves when it works again. */
+export type Failing = (nth: number) => Promise<void>;
+
+/** What a history came to, in words. */
+export const told = ({ events, versions, again }: Endured): string =>
+  `${events} events, ${versions} versions, ${again} sendings repeated; 0 lost, 0 doubled`;
+
+export type Endured = {
+  readonly events: number;
+  readonly versions: number;
+  /** Sendings that were not acknowledged, and sent once more. */
+  readonly again: number;
+};
+
+/**
+ * Two processes with all roles work while a history is sent and things fail; in the end nothing is lost
+ * or doubled, and the model is that of the embedded log.
+ */
+export async function expectEndured(
+  world: World,
+  history: readonly Sending[],
+  failing: Failing,
+): Promise<Endured> {
+  const processes = await Promise.all(Array.from({ length: PROCESSES }, () => world.start()));
+  const { acknowledged, again, failures } = await sendAll(world, history, failing);
+  await stopWhenDone(world, processes);
+  const wanted = await wantedOf(world, acknowledged, again);
+  const { modelDigest } = await expectExact(world, wanted);
+  expect(modelDigest).toBe(await embeddedDigest(world.model, acknowledged));
+  const { version: versions } = await progressOf(world);
+  return { events: acknowledged.length, versions, again: failures };
+}
+
+async function sendAll(world: World, history: readonly Sending[], failing: Failing) {
+  const { sampleEvents } = world.options.topics;
+  const acknowledged: NewRecord[] = [];
+  const again: NewRecord[] = [];
+  let failures = 0;
+  for (const [nth, { by, events }] of history.entries()) {
+    const records = events.map((event) => toRecord(world.model, event, by));
+    const send = persist(async () => void (await world.log.append(sampleEvents, records)));
+    const [failed] = await Promise.all([send, failing(nth)]);
+    acknowledged.push(...records);
+    for (let i = 0; i < failed; i++) again.push(...records);
+    failures += failed;
+  }
+  return { acknowledged, again, failures };
+}
+
+/** Ends the processes when they have nothing left to do. */
+export async function stopWhenDone(
+  world: World,
+  processes: readonly RunningProcess[],
+): Promise<void> {
+  await persist(() => untilDone(world));
+  await Promise.all(processes.map((process) => process.stop()));
+}
+
+/** How far the projection and the model have come. */
+export type Progress = { readonly projected: bigint; readonly version: number };
+
+/** Waits until both have come further: what fails then fails in the midst of the work. */
+export async function untilFurther(world: World, than: Progress): Promise<Progress> {
+  let now = than;
+  await until(world, async () => {
+    now = await progressOf(world);
+    const goesOn = now.projected > than.projected && now.version > than.version;
+    return goesOn ? [] : [`${now.projected} projected, version ${now.version}`];
+  });
+  return now;
+}
+
+export async function progressOf({ database }: World): Promise<Progress> {
+  const { rows } = await database.pool.query<Progress>(
+    `SELECT (SELECT coalesce(sum(position), 0)::int8 FROM offsets) AS projected,
+            (SELECT coalesce(max(version), 0) FROM versions) AS version`,
+  );
+  return rows[0] ?? { projected: 0n, version: 0 };
+}
