@@ -20,8 +20,7 @@ export async function buildInSnapshot(
   try {
     await begin(client, snapshot);
     const { statistics, ...built } = await buildAdapterFrom(client, kernel, task);
-    // Not waited for: it has only read, and a connection that breaks here fails the next task's beginning.
-    client.query('COMMIT').catch(() => {});
+    await client.query('COMMIT');
     if (statistics) {
       await client.query('BEGIN');
       await keepStatistics(client, task.adapter, task.builtIn, { statistics, through: task.cut });
