@@ -2,13 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { kafkaMissing, testBroker } from '../support/kafka.js';
 import { type Cluster, startCluster } from '../support/kafka-broker.js';
-import {
-  expectEndured,
-  historyOf,
-  progressOf,
-  told,
-  untilFurther,
-} from '../support/kafka-failing.js';
+import { expectEndured, historyOf, respite, told } from '../support/kafka-failing.js';
 import { openWorld, type World } from '../support/kafka-world.js';
 import { tinyModel } from '../support/models.js';
 import { randomIntegers } from '../support/random.js';
@@ -20,8 +14,8 @@ const HISTORIES = Number(process.env.LEGONET_HISTORIES ?? 1);
 const SEED = Number(process.env.LEGONET_SEED ?? 1);
 const seeds = Array.from({ length: HISTORIES }, (_, i) => SEED + i);
 const SENDINGS = 24;
-/** After so many sendings the roles get time to come further. */
-const RESPITE = 6;
+/** After so many sendings the roles get time to come to an end, connections as bad as they are. */
+const EVERY = 6;
 const LONGEST_DELAY_MS = 40;
 
 /** One thing that a bad network does, until the next. */
@@ -36,10 +30,9 @@ function meddle(proxy: TcpProxy, random: (limit: number) => number): void {
 
 async function expectEndures(what: string, world: World, proxy: TcpProxy, seed: number) {
   const random = randomIntegers(seed);
-  let progress = await progressOf(world);
   const endured = await expectEndured(world, historyOf(seed, SENDINGS), async (nth) => {
     meddle(proxy, random);
-    if (nth % RESPITE === RESPITE - 1) progress = await untilFurther(world, progress);
+    if (nth % EVERY === EVERY - 1) await respite(world);
     if (nth === SENDINGS - 1) proxy.delay(0);
   });
   const { connections, cut, halved, delayed } = proxy.meddled;

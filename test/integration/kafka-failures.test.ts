@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { kafkaMissing, testBroker } from '../support/kafka.js';
 import { type Cluster, startCluster } from '../support/kafka-broker.js';
-import { expectEndured, historyOf, told, untilFurther } from '../support/kafka-failing.js';
+import { expectEndured, historyOf, respite, told, untilFurther } from '../support/kafka-failing.js';
 import { openWorld } from '../support/kafka-world.js';
 import { tinyModel } from '../support/models.js';
 import { type FailingServer, openFailingServer } from '../support/server.js';
@@ -11,9 +11,9 @@ const missing = await kafkaMissing();
 const SENDINGS = 30;
 /** While which sendings something fails, the history well begun and far from its end. */
 const FAILS = [10, 20];
+/** While which sendings everything is brought to its end first, so that there are several versions. */
+const RESPITES = [5, 15];
 
-/** Nothing yet. */
-const START = { projected: 0n, version: 0 };
 const IN_CI = process.env.CI === 'true';
 const CHAOS = process.env.LEGONET_KAFKA_CHAOS === '1';
 
@@ -35,10 +35,11 @@ describe.skipIf(missing)('all roles on Kafka lose and double nothing', () => {
       const world = await openWorld(broker.brokers, model);
       try {
         let kills = 0;
-        let progress = START;
+        let projected = 0n;
         const endured = await expectEndured(world, historyOf(1, SENDINGS), async (nth) => {
+          if (RESPITES.includes(nth)) await respite(world);
           if (!FAILS.includes(nth)) return;
-          progress = await untilFurther(world, progress);
+          projected = await untilFurther(world, projected);
           await broker.kill(1);
           kills++;
           await broker.restart(1);
@@ -57,11 +58,12 @@ describe.skipIf(missing)('all roles on Kafka lose and double nothing', () => {
     const { brokers } = await testBroker();
     const world = await openWorld(brokers, model, { url: postgres.url });
     try {
-      let progress = START;
+      let projected = 0n;
       const ended: string[] = [];
       const endured = await expectEndured(world, historyOf(2, SENDINGS), async (nth) => {
+        if (RESPITES.includes(nth)) await respite(world);
         if (!FAILS.includes(nth)) return;
-        progress = await untilFurther(world, progress);
+        projected = await untilFurther(world, projected);
         const how = ended.length === 0 ? 'SIGQUIT' : 'SIGKILL';
         await postgres.restart(how);
         ended.push(how);

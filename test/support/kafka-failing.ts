@@ -43,8 +43,10 @@ export async function expectEndured(
   const wanted = await wantedOf(world, acknowledged, again);
   const { modelDigest } = await expectExact(world, wanted);
   expect(modelDigest).toBe(await embeddedDigest(world.model, acknowledged));
-  const { version: versions } = await progressOf(world);
-  return { events: acknowledged.length, versions, again: failures };
+  const { rows } = await world.database.pool.query<{ versions: number }>(
+    'SELECT count(*)::int AS versions FROM versions',
+  );
+  return { events: acknowledged.length, versions: rows[0]?.versions ?? 0, again: failures };
 }
 
 async function sendAll(world: World, history: readonly Sending[], failing: Failing) {
@@ -68,28 +70,23 @@ export async function stopWhenDone(
   world: World,
   processes: readonly RunningProcess[],
 ): Promise<void> {
-  await persist(() => untilDone(world));
+  await respite(world);
   await Promise.all(processes.map((process) => process.stop()));
 }
 
-/** How far the projection and the model have come. */
-export type Progress = { readonly projected: bigint; readonly version: number };
+/** Waits until all that is sent is projected, built and published, in spite of whatever fails now. */
+export const respite = async (world: World): Promise<void> =>
+  void (await persist(() => untilDone(world)));
 
-/** Waits until both have come further: what fails then fails in the midst of the work. */
-export async function untilFurther(world: World, than: Progress): Promise<Progress> {
-  let now = than;
+/** Waits until more is projected than `than`: what fails then fails in the midst of the work. */
+export async function untilFurther(world: World, than: bigint): Promise<bigint> {
+  let projected = than;
   await until(world, async () => {
-    now = await progressOf(world);
-    const goesOn = now.projected > than.projected && now.version > than.version;
-    return goesOn ? [] : [`${now.projected} projected, version ${now.version}`];
+    const { rows } = await world.database.pool.query<{ sum: bigint }>(
+      'SELECT coalesce(sum(position), 0)::int8 AS sum FROM offsets',
+    );
+    projected = rows[0]?.sum ?? 0n;
+    return projected > than ? [] : [`${projected} projected`];
   });
-  return now;
-}
-
-export async function progressOf({ database }: World): Promise<Progress> {
-  const { rows } = await database.pool.query<Progress>(
-    `SELECT (SELECT coalesce(sum(position), 0)::int8 FROM offsets) AS projected,
-            (SELECT coalesce(max(version), 0) FROM versions) AS version`,
-  );
-  return rows[0] ?? { projected: 0n, version: 0 };
+  return projected;
 }
