@@ -160,6 +160,20 @@ describe.skipIf(missing)('reading from Kafka', () => {
     await expect(reading).rejects.toMatchObject({ code: 'log_truncated', retry: 'stop' });
   });
 
+  test('a session that is shorter than the brokers allow is refused by its name', async () => {
+    const hasty = await logs.open({
+      ...options,
+      kafka: { ...options.kafka, sessionTimeoutMs: 1000 },
+    });
+    const reading = hasty.consume(options.topics.sampleEvents, {
+      group: 'hasty',
+      signal: AbortSignal.timeout(100_000),
+      start: async () => 0n,
+      handle: async () => {},
+    });
+    await expect(reading).rejects.toMatchObject({ code: 'session_timeout_refused', retry: 'stop' });
+  });
+
   test('where records were removed under a reader it goes on at the first that is left', async () => {
     const topic = options.topics.modelVersions;
     const value = Buffer.alloc(900_000, 'x');
