@@ -17,7 +17,8 @@ import { commitPlaces, type Place } from './places.js';
 import { inside, truncated } from './ranges.js';
 import { cut, toLogRecord } from './records.js';
 
-const WATCH_AND_COMMIT_MS = 5000;
+const WATCH_MS = 5000;
+const COMMIT_MS = 5000;
 /** Without a sign of life from kafkajs for so long it is stuck, whatever it says of itself. */
 const SILENCE_MS = 120_000;
 
@@ -55,8 +56,8 @@ export class GroupConsumption {
       this.#ended.signal.addEventListener('abort', () => resolve(), { once: true });
     });
     const timers = [
-      setInterval(() => this.#watch(), WATCH_AND_COMMIT_MS),
-      setInterval(() => void this.#commit(), WATCH_AND_COMMIT_MS),
+      setInterval(() => this.#watch(), WATCH_MS),
+      setInterval(() => void this.#commit(), COMMIT_MS),
     ];
     const joining = this.#join().catch((error) => this.#fail(error));
     await ended;
