@@ -37,8 +37,8 @@ const own = (kind: OwnKind, key: string, value: Uint8Array): OwnRecord => ({
   headers: { 'content-type': EVENT_CONTENT_TYPE, [OWN_HEADER]: kind },
 });
 
-/** An id that follows from what the event says, of any length. */
-const eventId = (...parts: readonly string[]): string =>
+/** An id that follows from what the event says, however long that is. */
+export const eventId = (...parts: readonly string[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 
 /** That a sample is deleted: no more than its id and the request's. Stays when the rest is erased. */

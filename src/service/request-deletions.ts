@@ -5,6 +5,7 @@ import {
   sampleDeleted,
   subjectErased,
 } from '../events/cloud-event.js';
+import { eventId } from '../events/own-records.js';
 import type { Stores } from '../log/open.js';
 
 /** A request for the deletion of samples, or of all samples of subjects. */
@@ -28,7 +29,8 @@ export async function requestDeletions(
   const time = now.toISOString();
   const about = { requestId, requestedAt: time, ...(reason !== undefined && { reason }) };
   const records = targets.map((target) => {
-    const meta = { id: `${requestId}:${target}`, source: SOURCE, time };
+    // Of any length: both may be as long as an id may be.
+    const meta = { id: eventId(kind, requestId, target), source: SOURCE, time };
     const event =
       kind === 'sample'
         ? sampleDeleted({ sampleId: target, ...about }, meta)

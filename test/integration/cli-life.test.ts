@@ -182,6 +182,13 @@ describe('one model through its whole life', () => {
     }
   });
 
+  test('a request and a sample may both have ids as long as they may be', async () => {
+    const [sample, id] = ['s'.repeat(256), 'r'.repeat(256)];
+    const done = await json('delete', '--sample', sample, '--request-id', id, '--wait');
+    expect(done).toMatchObject({ requestId: id, removed: 0 });
+    expect(await json('deletions', id)).toMatchObject([{ target: sample }]);
+  });
+
   test("a subject's samples all go, and so do those in a file of ids", async () => {
     const subject = contract.delete.parse(
       await json('delete', '--subject', 'writer-002', '--wait'),
