@@ -79,23 +79,38 @@ export async function logOf(
   return new KafkaLog({ kafka, topics, erasureDeadlineMs, onLog });
 }
 
+/** Opens the database, up to date. */
+export async function openMigrated(
+  settings: Settings,
+  onProgress?: (step: string) => void,
+  signal?: AbortSignal,
+): Promise<Database> {
+  const database = await openDatabaseOf(settings, onProgress, signal);
+  try {
+    await migrate(database).catch((error) => {
+      throw settings.databaseUrl ? unreachable(settings.databaseUrl, error) : error;
+    });
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
 /** Opens database and log, up to date and ready for work. */
 export async function openStores(
   settings: Settings,
-  onProgress: (step: string) => void = () => {},
+  onProgress?: (step: string) => void,
   signal?: AbortSignal,
   onLog?: OnLogLine,
 ): Promise<Stores> {
-  const database = await openDatabaseOf(settings, onProgress, signal);
+  const database = await openMigrated(settings, onProgress, signal);
   const log = await logOf(settings, database, onLog);
   const close = async () => {
     await log.close();
     await database.close();
   };
   try {
-    await migrate(database).catch((error) => {
-      throw settings.databaseUrl ? unreachable(settings.databaseUrl, error) : error;
-    });
     await log.prepare?.();
     return { settings, database, log, close };
   } catch (error) {

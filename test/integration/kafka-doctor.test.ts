@@ -118,6 +118,9 @@ describe.skipIf(missing)('on Kafka', () => {
         { name: 'lag', remedy: expect.stringContaining('operations.md') },
       ]);
       expect(findings.map(({ name }) => name)).toContain(ERASURE);
+      for (const command of [['versions'], ['sample', 's1'], ['adapter', '0'], ['deletions']]) {
+        await legonetJson(command, cut);
+      }
       for (const { code, stderr } of await Promise.all(refusals)) {
         expect([code, stderr]).toEqual([1, expect.stringContaining('KAFKA_BROKERS')]);
       }
@@ -141,6 +144,8 @@ describe.skipIf(missing)('on Kafka', () => {
       const [other] = ingests(model, 't', 1);
       const messages = [{ key: 't0', value: Buffer.from(other?.value ?? ''), ...place }];
       await transaction.send({ topic: options.topics.sampleEvents, messages });
+      const behind = ingests(model, 'u', 1).map((record) => ({ ...record, ...place }));
+      await append(behind);
 
       await until(world, async () => {
         const erasures = await readErasures(database.pool, options.erasureDeadlineMs);
@@ -158,12 +163,15 @@ describe.skipIf(missing)('on Kafka', () => {
       const held = await wrong();
       expect(remedyOf(held)).toContain('An erasure is overdue');
       const status = await legonet(['status'], environment);
+      // Nobody can read past it, so nobody is behind.
+      expect(status.stdout).toMatch(/^Samples +0 retained.*^Lag +0 events/ms);
       expect(status.stdout).toMatch(/1 waiting, the oldest for .*; 1 OVERDUE/);
 
       await transaction.abort();
       await producer.disconnect();
       await untilDone(world, true);
       expect((await diagnosed(0)).filter(({ ok }) => !ok)).toEqual([]);
+      expect(await legonetJson(['status'], environment)).toMatchObject({ retained: 1 });
     });
   });
 });

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { SCOPES } from '#src/serve/tokens.js';
 import { runRole } from '#src/service/roles.js';
+import { openDatabase } from '#src/store/database.js';
 import { type Running, startLegonet } from '../support/cli.js';
 import { removeDataDir, temporaryDirectory } from '../support/embedded.js';
 import { deletion, ingests } from '../support/http.js';
@@ -139,6 +140,34 @@ describe.skipIf(missing)('a process that serves, with its log on Kafka', () => {
     await building;
     await later.close();
   }, 300_000);
+
+  test('takes events while the database is away, and applies them when it is back', async () => {
+    const { ask, ready } = await serve('project,serve');
+    const server = inject('server');
+    if ('missing' in server) throw new Error(server.missing);
+    const admin = openDatabase(server.url, 1);
+    const name = new URL(world.url).pathname.slice(1);
+    const allow = (is: boolean) =>
+      admin.pool.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS ${is}`);
+    try {
+      await allow(false);
+      await admin.pool.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1',
+        [name],
+      );
+      await expect.poll(ready, waiting).toMatchObject({ ready: false });
+      const { value } = deletion('s11');
+      const headers = { 'content-type': 'application/cloudevents+json' };
+      const answer = await ask('/v1/events', { method: 'POST', body: String(value), headers });
+      expect([answer.status, await answer.json()]).toEqual([202, { ids: ['r-s11'] }]);
+      await allow(true);
+      await untilProjected(world);
+      expect(await (await ask('/v1/samples/s11')).json()).toMatchObject({ state: 'deleted' });
+    } finally {
+      await allow(true);
+      await admin.close();
+    }
+  });
 });
 
 /** What the next version that is announced says of itself. */

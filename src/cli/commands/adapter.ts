@@ -2,11 +2,11 @@ import { LegonetError } from '../../errors.js';
 import { readAdapter } from '../../store/audit.js';
 import type { Context, ExitCode } from '../context.js';
 import { wholeNumber } from '../numbers.js';
-import { withStores } from '../stores.js';
+import { withDatabase } from '../stores.js';
 
 export async function run(context: Context, wanted: string): Promise<ExitCode> {
   const adapter = wholeNumber(wanted, 'J');
-  const report = await withStores(context, ({ database }) => readAdapter(database.pool, adapter));
+  const report = await withDatabase(context, (database) => readAdapter(database.pool, adapter));
   if (!report) {
     throw new LegonetError('no_adapter', `no adapter ${adapter}: the model has fewer, or none yet`);
   }

@@ -1,10 +1,10 @@
 import { LegonetError } from '../../errors.js';
 import { type DeletionReport, readDeletions } from '../../store/audit.js';
 import type { Context, ExitCode } from '../context.js';
-import { withStores } from '../stores.js';
+import { withDatabase } from '../stores.js';
 
 export async function run(context: Context, requestId: string | undefined): Promise<ExitCode> {
-  const rows = await withStores(context, ({ database }) => readDeletions(database.pool, requestId));
+  const rows = await withDatabase(context, (database) => readDeletions(database.pool, requestId));
   if (requestId !== undefined && rows.length === 0) {
     throw new LegonetError('no_deletion', `no request ${requestId}: see \`legonet deletions\``);
   }

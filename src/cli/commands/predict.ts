@@ -8,7 +8,7 @@ import { requireModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
 import { openInput } from '../input/input.js';
 import type { InputRow } from '../input/rows.js';
-import { withStores } from '../stores.js';
+import { withDatabase } from '../stores.js';
 import { toInt8Encoding } from '../to-record.js';
 
 type Sample = Extract<InputRow, { kind: 'sample' }>;
@@ -23,7 +23,7 @@ type Predicted = {
 };
 
 export async function run(context: Context, file: string): Promise<ExitCode> {
-  const { model, served } = await withStores(context, async ({ database }) => {
+  const { model, served } = await withDatabase(context, async (database) => {
     const known = await requireModel(database.pool);
     return { model: known, served: await loadServedModel(database, known) };
   });

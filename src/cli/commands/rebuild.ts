@@ -4,13 +4,13 @@ import { buildFromScratch } from '../../service/from-scratch.js';
 import { requireModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
 import { createProgress } from '../progress.js';
-import { withStores } from '../stores.js';
+import { withDatabase } from '../stores.js';
 
 export async function run(
   context: Context,
   { check = false }: { readonly check?: boolean },
 ): Promise<ExitCode> {
-  const built = await withStores(context, async ({ database }) => {
+  const built = await withDatabase(context, async (database) => {
     const model = await requireModel(database.pool);
     const { adapters } = model.configuration;
     const options = { unit: 'adapters', quiet: context.json };

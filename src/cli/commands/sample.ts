@@ -1,9 +1,9 @@
 import { readSample } from '../../store/audit.js';
 import type { Context, ExitCode } from '../context.js';
-import { withStores } from '../stores.js';
+import { withDatabase } from '../stores.js';
 
 export async function run(context: Context, sampleId: string): Promise<ExitCode> {
-  const report = await withStores(context, ({ database }) => readSample(database.pool, sampleId));
+  const report = await withDatabase(context, (database) => readSample(database.pool, sampleId));
   const { state, adapters, firstVersion, lastVersion, requestId } = report;
   context.print(report, () => {
     if (state === 'unknown') return `Sample ${sampleId} has never been ingested here.`;

@@ -2,11 +2,11 @@ import { LegonetError } from '../../errors.js';
 import { readVersions, type VersionRow } from '../../store/audit.js';
 import type { Context, ExitCode } from '../context.js';
 import { wholeNumber } from '../numbers.js';
-import { withStores } from '../stores.js';
+import { withDatabase } from '../stores.js';
 
 export async function run(context: Context, wanted: string | undefined): Promise<ExitCode> {
   const version = wanted === undefined ? undefined : wholeNumber(wanted, 'N');
-  const rows = await withStores(context, ({ database }) => readVersions(database.pool, version));
+  const rows = await withDatabase(context, (database) => readVersions(database.pool, version));
   const [only] = rows;
   if (version !== undefined && !only) {
     throw new LegonetError('no_version', `no version ${version}: see \`legonet versions\``);
