@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { LogRecord } from '#src/events/record.js';
-import { createClient } from '#src/log/kafka/connection.js';
 import type { KafkaLog } from '#src/log/kafka/log.js';
 import { SharedStore } from '../support/group-member.js';
 import { kafkaMissing } from '../support/kafka.js';
 import { type Cluster, startCluster } from '../support/kafka-broker.js';
+import { leaderOf } from '../support/kafka-leader.js';
 import { logKeeper, logOptions } from '../support/kafka-log.js';
 import { persist } from '../support/persist.js';
 import { readLog } from '../support/read-log.js';
@@ -103,22 +103,15 @@ describe.skipIf(missing)('when brokers fail', () => {
       const store = new SharedStore();
       const total = 20_000;
       const following = follow(await logs.open(options), topic, store, total);
-      const admin = createClient({ brokers: three.brokers }, () => {}).admin();
-      await admin.connect();
-      const leader = async (): Promise<number> => {
-        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-        return topics[0]?.partitions[0]?.leader ?? 1;
-      };
       let killed = 0;
       await appendAll(writer, topic, total, 200, async (appended) => {
         if (appended === 5000 || appended === 13_000) {
-          killed = await leader();
+          killed = await leaderOf(three, topic);
           await three.kill(killed);
         }
         if (appended === 9000) await three.restart(killed);
       });
       await following;
-      await admin.disconnect();
       const there = values(await readLog(writer, topic));
       const distinct = new Set(there);
       const lost = Array.from({ length: total }, (_, i) => `${i}`).filter(

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { NewRecord } from '#src/log/event-log.js';
+import type { Model } from '#src/model/model.js';
 import { embeddedDigest, expectExact, wantedOf } from './kafka-exactness.js';
-import { type Sending, sendings, toRecord } from './kafka-history.js';
-import { type RunningProcess, until, untilDone, type World } from './kafka-world.js';
+import { sendings, toRecord } from './kafka-history.js';
+import { until, untilDone, type World } from './kafka-world.js';
 import { persist } from './persist.js';
 
 /** Everybody does all roles. */
@@ -11,8 +12,10 @@ const PROCESSES = 2;
 const ALPHABET = { samples: 24, subjects: 4, contents: 24 };
 
 /** `count` sendings of up to a dozen events each, the same ones for the same seed. */
-export const historyOf = (seed: number, count: number): Sending[] =>
-  fc.sample(sendings(ALPHABET, 12), { seed, numRuns: count });
+export const historyOf = (model: Model, seed: number, count: number): NewRecord[][] =>
+  fc
+    .sample(sendings(ALPHABET, 12), { seed, numRuns: count })
+    .map(({ by, events }) => events.map((event) => toRecord(model, event, by)));
 
 /** Something that fails while the nth sending is on its way; resolves when it works again. */
 export type Failing = (nth: number) => Promise<void>;
@@ -34,12 +37,13 @@ export type Endured = {
  */
 export async function expectEndured(
   world: World,
-  history: readonly Sending[],
+  sent: readonly (readonly NewRecord[])[],
   failing: Failing,
 ): Promise<Endured> {
   const processes = await Promise.all(Array.from({ length: PROCESSES }, () => world.start()));
-  const { acknowledged, again, failures } = await sendAll(world, history, failing);
-  await stopWhenDone(world, processes);
+  const { acknowledged, again, failures } = await sendAll(world, sent, failing);
+  await respite(world);
+  await Promise.all(processes.map((process) => process.stop()));
   const wanted = await wantedOf(world, acknowledged, again);
   const { modelDigest } = await expectExact(world, wanted);
   expect(modelDigest).toBe(await embeddedDigest(world.model, acknowledged));
@@ -49,29 +53,22 @@ export async function expectEndured(
   return { events: acknowledged.length, versions: rows[0]?.versions ?? 0, again: failures };
 }
 
-async function sendAll(world: World, history: readonly Sending[], failing: Failing) {
-  const { sampleEvents } = world.options.topics;
+async function sendAll(
+  { log, options }: World,
+  sent: readonly (readonly NewRecord[])[],
+  failing: Failing,
+) {
   const acknowledged: NewRecord[] = [];
   const again: NewRecord[] = [];
   let failures = 0;
-  for (const [nth, { by, events }] of history.entries()) {
-    const records = events.map((event) => toRecord(world.model, event, by));
-    const send = persist(async () => void (await world.log.append(sampleEvents, records)));
+  for (const [nth, records] of sent.entries()) {
+    const send = persist(async () => void (await log.append(options.topics.sampleEvents, records)));
     const [failed] = await Promise.all([send, failing(nth)]);
     acknowledged.push(...records);
     for (let i = 0; i < failed; i++) again.push(...records);
     failures += failed;
   }
   return { acknowledged, again, failures };
-}
-
-/** Ends the processes when they have nothing left to do. */
-export async function stopWhenDone(
-  world: World,
-  processes: readonly RunningProcess[],
-): Promise<void> {
-  await respite(world);
-  await Promise.all(processes.map((process) => process.stop()));
 }
 
 /** Waits until all that is sent is projected, built and published, in spite of whatever fails now. */
