@@ -52,7 +52,7 @@ describe.skipIf(missing || !asked)('all roles on Kafka lose and double nothing',
     const { sampleEvents } = opened.options.topics;
     const killed: number[] = [];
     let projected = 0n;
-    const endured = await expectEndured(opened, sendings(), async (nth) => {
+    const killLeaders = async (nth: number) => {
       if (nth === BACK) await three.restart(killed[0] ?? 0);
       if (!KILLS.includes(nth)) return;
       projected = await untilFurther(opened, projected);
@@ -60,7 +60,9 @@ describe.skipIf(missing || !asked)('all roles on Kafka lose and double nothing',
       const leader = await leaderOf(three, sampleEvents);
       await three.kill(leader);
       killed.push(leader);
-    });
+    };
+    const ending = { everyVersion: false };
+    const endured = await expectEndured(opened, sendings(), killLeaders, ending);
     expect(killed.length).toBe(2);
     const { rows } = await opened.database.pool.query(
       `SELECT (SELECT count(*)::int FROM samples) AS samples,

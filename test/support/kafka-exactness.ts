@@ -99,13 +99,15 @@ export type Ending = {
   readonly erased?: boolean;
   /** Whether the projections have been dropped and made again on the way. */
   readonly replayed?: boolean;
+  /** False: of the versions the last one only. What is to be retained is found in quadratic time. */
+  readonly everyVersion?: boolean;
 };
 
 /** Nothing lost and nothing doubled, and the model is that of the retained set. */
 export async function expectExact(
   world: World,
   { history, expected, rejected }: Wanted,
-  { erased = false, replayed: again = false }: Ending = {},
+  { erased = false, replayed: again = false, everyVersion = true }: Ending = {},
 ): Promise<Outcome> {
   const { url, model, log, options, database } = world;
   const { topics } = options;
@@ -115,7 +117,7 @@ export async function expectExact(
     .filter(({ code }) => code !== 'conflicting_content')
     .map(({ partition, position }) => `${partition}:${position}`);
   expect(places.sort()).toEqual(rejected);
-  await expectVersions(world, history, again);
+  if (everyVersion) await expectVersions(world, history, again);
   return outcome;
 }
 

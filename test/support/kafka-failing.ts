@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { NewRecord } from '#src/log/event-log.js';
 import type { Model } from '#src/model/model.js';
-import { embeddedDigest, expectExact, wantedOf } from './kafka-exactness.js';
+import { type Ending, embeddedDigest, expectExact, wantedOf } from './kafka-exactness.js';
 import { sendings, toRecord } from './kafka-history.js';
 import { until, untilDone, type World } from './kafka-world.js';
 import { persist } from './persist.js';
@@ -39,13 +39,14 @@ export async function expectEndured(
   world: World,
   sent: readonly (readonly NewRecord[])[],
   failing: Failing,
+  ending: Ending = {},
 ): Promise<Endured> {
   const processes = await Promise.all(Array.from({ length: PROCESSES }, () => world.start()));
   const { acknowledged, again, failures } = await sendAll(world, sent, failing);
   await respite(world);
   await Promise.all(processes.map((process) => process.stop()));
   const wanted = await wantedOf(world, acknowledged, again);
-  const { modelDigest } = await expectExact(world, wanted);
+  const { modelDigest } = await expectExact(world, wanted, ending);
   expect(modelDigest).toBe(await embeddedDigest(world.model, acknowledged));
   const { rows } = await world.database.pool.query<{ versions: number }>(
     'SELECT count(*)::int AS versions FROM versions',
