@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { catchUp } from '#src/service/catch-up.js';
 import { openDatabase } from '#src/store/database.js';
 import { migrate } from '#src/store/migrate.js';
 import { expectCaughtUp } from '../support/caught-up.js';
+import { createTestDatabase } from '../support/database.js';
 import { debianPostgres, startDebianPostgres } from '../support/debian-postgres.js';
 import { openEmbeddedLogs, TOPIC } from '../support/embedded-log.js';
 import { eventfulHistory, expectedOf } from '../support/history.js';
@@ -19,18 +19,13 @@ describe.each(await debianPostgres())('Debian’s PostgreSQL in %s', (programs) 
   afterAll(() => server?.close());
 
   async function createDatabase() {
-    const name = `legonet_${randomBytes(8).toString('hex')}`;
-    const url = Object.assign(new URL(server.url), { pathname: name }).href;
-    const execute = async (sql: string) => {
-      const maintenance = openDatabase(server.url, 1);
-      await maintenance.pool.query(sql);
-      await maintenance.close();
-    };
-    await execute(`CREATE DATABASE ${name}`);
-    const database = openDatabase(url, 1);
+    const created = await createTestDatabase({
+      server: { url: server.url, template: 'template0' },
+    });
+    const database = openDatabase(created.url, 1);
     await migrate(database);
     await database.close();
-    return { url, drop: () => execute(`DROP DATABASE ${name}`) };
+    return created;
   }
 
   eventLogContract('the embedded log', async () => openEmbeddedLogs(await createDatabase()));

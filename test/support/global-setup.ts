@@ -6,7 +6,9 @@ import type { TestProject } from 'vitest/node';
 import { openDatabase } from '#src/store/database.js';
 import { inspectEmbeddedPostgres } from '#src/store/embedded/inspect.js';
 import { openEmbeddedPostgres } from '#src/store/embedded/open.js';
+import { exists } from '#src/store/embedded/processes.js';
 import { migrate } from '#src/store/migrate.js';
+import { execute } from './execute.js';
 
 /** A server for the run, with a migrated database to copy; or why there is none. */
 export type TestServer =
@@ -78,7 +80,7 @@ async function dropTemplate(url: string, template: string): Promise<void> {
 async function removeLeftovers(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
   for (const name of names.filter(
-    (one) => !isAlive(Number.parseInt(one.slice(PREFIX.length), 10)),
+    (one) => !exists(Number.parseInt(one.slice(PREFIX.length), 10)),
   )) {
     const directory = join(tmpdir(), name);
     try {
@@ -92,26 +94,8 @@ async function removeLeftovers(): Promise<void> {
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
-
 async function removeDataDirectory(directory: string): Promise<void> {
   const home = await realpath(join(directory, 'postgres')).catch(() => undefined);
   if (home !== undefined) await rm(home, { recursive: true, force: true });
   await rm(directory, { recursive: true, force: true });
-}
-
-async function execute(url: string, sql: string): Promise<void> {
-  const database = openDatabase(url, 1);
-  try {
-    await database.pool.query(sql);
-  } finally {
-    await database.close();
-  }
 }

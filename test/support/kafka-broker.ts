@@ -1,14 +1,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { fetchOnce } from './fetched.js';
 
 /*
  * Real Apache Kafka brokers (KRaft) for tests, from Maven's jars: no container, no tarball.
@@ -60,21 +60,12 @@ export async function missingTools(): Promise<string | undefined> {
 }
 
 /** The directory with the broker's jars, fetched by Maven the first time. */
-export async function fetchJars(version: KafkaVersion): Promise<string> {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const parent = join(cache, 'legonet', 'kafka');
-  const jars = join(parent, version);
-  if (existsSync(join(jars, '.complete'))) return jars;
-  await mkdir(parent, { recursive: true });
-  const fetched = await mkdtemp(join(parent, `${version}-`));
-  const properties = [`-Dkafka.version=${version}`, `-DoutputDirectory=${fetched}`];
-  const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime'];
-  await run('mvn', ['-B', '-q', '-f', POM, ...properties, ...goal]);
-  await writeFile(join(fetched, '.complete'), '');
-  // Somebody else may have fetched them meanwhile: theirs are as good.
-  await rename(fetched, jars).catch(() => rm(fetched, { recursive: true, force: true }));
-  if (!existsSync(join(jars, '.complete'))) throw new Error(`the jars are not in ${jars}`);
-  return jars;
+export function fetchJars(version: KafkaVersion): Promise<string> {
+  return fetchOnce('kafka', version, (directory) => {
+    const properties = [`-Dkafka.version=${version}`, `-DoutputDirectory=${directory}`];
+    const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime'];
+    return run('mvn', ['-B', '-q', '-f', POM, ...properties, ...goal]);
+  });
 }
 
 type Node = {

@@ -4,6 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { exists } from '#src/store/embedded/processes.js';
 import {
   type Cluster,
   DIRECTORY_PREFIX,
@@ -73,7 +74,7 @@ async function removeLeftovers(): Promise<void> {
   for (const name of names) {
     const directory = join(tmpdir(), name);
     const owner = Number(await readFile(join(directory, 'owner'), 'utf8').catch(() => '0'));
-    if (owner === 0 || isAlive(owner)) continue;
+    if (owner === 0 || exists(owner)) continue;
     for (const node of ['1', '2', '3']) {
       const file = join(directory, node, 'pid');
       const pid = Number(await readFile(file, 'utf8').catch(() => '0'));
@@ -82,13 +83,5 @@ async function removeLeftovers(): Promise<void> {
       if (pid > 0 && command.includes(join(directory, node))) process.kill(pid, 'SIGKILL');
     }
     await rm(directory, { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -1,9 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { fetchOnce } from './fetched.js';
 
 /*
  * confluent-kafka, which is librdkafka, from PyPI: a Kafka client with not a line of ours or of kafkajs's.
@@ -36,21 +33,12 @@ export async function pythonMissing(): Promise<string | undefined> {
 async function fetchClient(): Promise<string> {
   const { stdout } = await run('python3', ['-c', PLATFORM]);
   const name = [CLIENT.replace('==', '-'), ...stdout.trim().split(' ')].join('-');
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const parent = join(cache, 'legonet', 'python');
-  const packages = join(parent, name);
-  if (existsSync(join(packages, '.complete'))) return packages;
-  await mkdir(parent, { recursive: true });
-  const fetched = await mkdtemp(join(parent, `${name}-`));
-  const options = ['--quiet', '--no-input', '--only-binary', ':all:', '--target', fetched];
-  const quiet = { PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_ROOT_USER_ACTION: 'ignore' };
-  const env = { ...process.env, ...quiet };
-  await run('python3', ['-m', 'pip', 'install', ...options, CLIENT], { env });
-  await writeFile(join(fetched, '.complete'), '');
-  // Somebody else may have fetched it meanwhile: theirs is as good.
-  await rename(fetched, packages).catch(() => rm(fetched, { recursive: true, force: true }));
-  if (!existsSync(join(packages, '.complete'))) throw new Error(`no client is in ${packages}`);
-  return packages;
+  return fetchOnce('python', name, (directory) => {
+    const options = ['--quiet', '--no-input', '--only-binary', ':all:', '--target', directory];
+    const quiet = { PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_ROOT_USER_ACTION: 'ignore' };
+    const env = { ...process.env, ...quiet };
+    return run('python3', ['-m', 'pip', 'install', ...options, CLIENT], { env });
+  });
 }
 
 /** Runs a program of Python's that may import confluent_kafka; what it wrote to stdout. */
