@@ -53,7 +53,10 @@ export const toHex = (bytes: Uint8Array): string =>
 /** Lower case only. Throws `invalid_encoding`. */
 export function fromHex(text: string): Uint8Array {
   if (!/^(?:[0-9a-f]{2})*$/.test(text)) {
-    throw new LegonetError('invalid_encoding', 'expected lower-case hexadecimal digits, two to a byte');
+    throw new LegonetError(
+      'invalid_encoding',
+      'expected lower-case hexadecimal digits, two to a byte',
+    );
   }
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) {
