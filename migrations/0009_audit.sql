@@ -34,6 +34,15 @@ CREATE TABLE tlog_head (
   checkpoint  text
 );
 
+-- The keys that have signed the log, the last one in force. Each but the first has its entry.
+CREATE TABLE tlog_keys (
+  ordinal    int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  vkey       text NOT NULL UNIQUE,
+  leaf_batch bigint,
+  leaf_entry int,
+  added_at   timestamptz NOT NULL DEFAULT now()
+);
+
 -- What a sample's content is committed to. The salt goes with the row.
 ALTER TABLE samples
   ADD salt       bytea,
