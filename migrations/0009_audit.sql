@@ -96,6 +96,7 @@ CREATE TABLE evidence (
   erase_batch     bigint,
   erase_entry     int
 );
+CREATE INDEX evidence_by_commitment ON evidence (commitment);
 CREATE INDEX evidence_by_request ON evidence (request_id);
 CREATE INDEX evidence_not_erased ON evidence (sample_id) WHERE erasure IS NULL;
 
@@ -107,3 +108,9 @@ ALTER TABLE versions
   ADD leaf_batch   bigint,
   ADD statement    text,               -- in-toto, canonical JSON
   ADD attestation  jsonb;              -- DSSE envelopes, once signed
+
+-- The cut that the training sets (`sets`) are at; no row before they are made.
+CREATE TABLE set_cut (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  cut       jsonb NOT NULL              -- partition -> next position
+);
