@@ -1,5 +1,5 @@
-import { readTrace } from '../events/trace-context.js';
 import { decodeLeaf } from '../audit/leaves.js';
+import { readTrace } from '../events/trace-context.js';
 import type { Queryable } from '../store/database.js';
 import { readOffsets } from '../store/offsets.js';
 import { type Causes, MAX_LINKS } from '../tracing.js';

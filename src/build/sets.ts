@@ -51,7 +51,7 @@ export async function writeSetsAt(
   cut: Cut,
 ): Promise<void> {
   await writeSets(client, prepared);
-  await writeSetCut(client, cut);
+  await client.query('UPDATE set_cut SET cut = $1', [JSON.stringify(cutJson(cut))]);
 }
 
 async function readSetCut(client: Queryable): Promise<Cut | null> {
@@ -59,14 +59,6 @@ async function readSetCut(client: Queryable): Promise<Cut | null> {
   const [row] = rows;
   if (!row) return null;
   return Object.fromEntries(Object.entries(row.cut).map(([p, at]) => [p, BigInt(at)]));
-}
-
-async function writeSetCut(client: Queryable, cut: Cut): Promise<void> {
-  await client.query(
-    `INSERT INTO set_cut (cut) VALUES ($1)
-     ON CONFLICT (singleton) DO UPDATE SET cut = excluded.cut`,
-    [JSON.stringify(cutJson(cut))],
-  );
 }
 
 /** Content that came between the cuts and is there still: commitment, membership, adapters. */
@@ -162,13 +154,23 @@ async function makeSets(
   function* sets() {
     yield { set: RETAINED_SET, entries };
     for (const [set, own] of members.entries()) {
-      yield { set, entries: joined(own.map((i) => entryAt(entries, i)), ENTRY_BYTES) };
+      yield {
+        set,
+        entries: joined(
+          own.map((i) => entryAt(entries, i)),
+          ENTRY_BYTES,
+        ),
+      };
     }
   }
   return transaction(database.pool, async (tx) => {
-    const states = await rebuildSets(tx, sets());
-    await writeSetCut(tx, cut);
-    return states;
+    // First, for whoever else is about to make them waits here, and finds them made.
+    const { rowCount } = await tx.query(
+      'INSERT INTO set_cut (cut) VALUES ($1) ON CONFLICT DO NOTHING',
+      [JSON.stringify(cutJson(cut))],
+    );
+    if (rowCount === 1) return rebuildSets(tx, sets());
+    throw new LegonetError('build_overtaken', 'another builder has made the sets', 'retryable');
   });
 }
 
