@@ -64,7 +64,9 @@ export class Pipeline {
     const next = rows[0]?.position ?? 0n;
     const records = await this.log.read(TOPIC, next, count);
     if (records.length === 0) return 0;
-    const prepared = await prepare(this.#model, this.#compute.activate, records);
+    const { activate } = this.#compute;
+    const sealing = { model: this.#model, activate, erasureDeadlineMs: 86_400_000 };
+    const prepared = await prepare(sealing, records);
     const { database, log } = this;
     const options = { database, model: this.#model, kernel: this.#kernel, compacts: log.compacts };
     await apply(options, { partition: 0, next }, prepared);
