@@ -28,6 +28,7 @@ ALTER TABLE tlog_tiles ALTER hashes SET STORAGE EXTERNAL;
 -- it holds its lock.
 CREATE TABLE tlog_head (
   singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  log         uuid NOT NULL DEFAULT gen_random_uuid(), -- which log it is, in backups too
   size        bigint NOT NULL,
   root        bytea NOT NULL,
   signed_size bigint NOT NULL DEFAULT 0,
@@ -102,6 +103,7 @@ CREATE INDEX evidence_not_erased ON evidence (sample_id) WHERE erasure IS NULL;
 
 -- A version's entries in the log, and what is attested of it.
 ALTER TABLE versions
+  ADD started_at   timestamptz,
   ADD intent       bytea,              -- the entry
   ADD intent_batch bigint,
   ADD leaf         bytea,              -- the entry

@@ -67,7 +67,7 @@ const schema = z.object({
     .string()
     .regex(/^[^\s+]{1,200}$/u, 'expected up to 200 characters, no space and no plus sign')
     .optional(),
-  LEGONET_CHECKPOINT_FILE: z.string().min(1).optional(),
+  LEGONET_AUDIT_DIR: z.string().min(1).optional(),
   LEGONET_TOKENS_FILE: z.string().min(1).optional(),
   LEGONET_STALLED_AFTER_MS: whole(1000, DAY_MS, 'number of milliseconds').prefault('60000'),
   LOG_LEVEL: z.enum(LEVELS, `expected one of ${LEVELS.join(', ')}`).default('info'),
@@ -104,12 +104,12 @@ export type HttpSettings = {
 
 /** How the audit log is signed. */
 export type AuditSettings = {
-  /** A signed-note signer key; undefined: the one in the data directory. */
+  /** A signed-note signer key; undefined: the log's own in `directory`. */
   readonly signingKey: string | undefined;
   /** The log's name; undefined: that of the key. */
   readonly origin: string | undefined;
-  /** Where the last signed checkpoint is kept. */
-  readonly checkpointFile: string;
+  /** Where each log has its last signed checkpoint, and its key if none is set. */
+  readonly directory: string;
 };
 
 export type Settings = {
@@ -161,7 +161,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     audit: {
       signingKey: values.LEGONET_SIGNING_KEY,
       origin: values.LEGONET_LOG_ORIGIN,
-      checkpointFile: resolve(values.LEGONET_CHECKPOINT_FILE ?? join(dataDir, 'checkpoint')),
+      directory: resolve(values.LEGONET_AUDIT_DIR ?? join(dataDir, 'audit')),
     },
     http: {
       host: values.LEGONET_HTTP_HOST,

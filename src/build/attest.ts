@@ -19,7 +19,11 @@ import { type BuildPlan, cutJson } from './plan.js';
 import type { SetsAtCut } from './sets.js';
 
 /** What is about to be trained, as the audit log has it: its entry, and the batch that queued it. */
-export type Intent = { readonly entry: Uint8Array; readonly batch: bigint };
+export type Intent = {
+  readonly entry: Uint8Array;
+  readonly batch: bigint;
+  readonly declaredAt: Date;
+};
 
 /**
  * Commits to the training sets before any adapter is trained on them. Throws `sets_disagree` (stop) if
@@ -30,6 +34,7 @@ export async function declareIntent(
   model: Model,
   plan: BuildPlan,
   sets: SetsAtCut,
+  declaredAt: Date,
 ): Promise<Intent> {
   checkSets(plan, sets);
   const { root, count } = stateOf(sets, RETAINED_SET);
@@ -42,7 +47,7 @@ export async function declareIntent(
     retained: BigInt(count),
   });
   const batch = await transaction(pool, (client) => queueEntries(client, [entry]));
-  return { entry, batch };
+  return { entry, batch, declaredAt };
 }
 
 const NO_SET = { root: EMPTY, count: 0 };
@@ -111,9 +116,18 @@ export async function recordVersion(
   });
   const batch = await queueEntries(client, [entry]);
   await client.query(
-    `UPDATE versions SET intent = $2, intent_batch = $3, leaf = $4, leaf_batch = $5, statement = $6
+    `UPDATE versions SET intent = $2, intent_batch = $3, leaf = $4, leaf_batch = $5, statement = $6,
+            started_at = $7
      WHERE version = $1`,
-    [version, intent.entry, intent.batch, entry, batch, Buffer.from(payload).toString('utf8')],
+    [
+      version,
+      intent.entry,
+      intent.batch,
+      entry,
+      batch,
+      Buffer.from(payload).toString('utf8'),
+      intent.declaredAt,
+    ],
   );
 }
 

@@ -122,14 +122,14 @@ async function buildAdapters(
 
 /** Commits to what the adapters are to be trained on, before they are. */
 async function declare(
-  { database, model, reached = () => {} }: BuildOptions,
+  { database, model, now, reached = () => {} }: BuildOptions,
   client: PoolClient,
   plan: BuildPlan,
 ): Promise<Audited['audit']> {
   if (plan.dirty.length === 0) return null;
   const sets = await setsAt(client, database, plan.cut, model.configuration.adapters);
   const held = await proveHeld(client, plan, sets);
-  const intent = await declareIntent(database, model, plan, sets);
+  const intent = await declareIntent(database, model, plan, sets, now());
   reached('build.intent-declared');
   return { sets, held, intent };
 }

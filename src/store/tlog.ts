@@ -86,11 +86,19 @@ function unpack(bytes: Uint8Array): Uint8Array[] {
   return entries;
 }
 
+/** Which log it is: a name that no other has, and that its backups have too. */
+export async function readLogId(client: Queryable): Promise<string> {
+  await makeHead(client);
+  const { rows } = await client.query<{ log: string }>('SELECT log FROM tlog_head');
+  return rows[0]?.log ?? missing();
+}
+
+const makeHead = (client: Queryable) =>
+  client.query(`INSERT INTO tlog_head (size, root) VALUES (0, sha256('')) ON CONFLICT DO NOTHING`);
+
 /** The head, nobody else's until the transaction ends. */
 export async function lockHead(client: Queryable): Promise<Head> {
-  await client.query(
-    `INSERT INTO tlog_head (size, root) VALUES (0, sha256('')) ON CONFLICT DO NOTHING`,
-  );
+  await makeHead(client);
   return headOf(await client.query<HeadRow>(`${HEAD} FOR UPDATE`));
 }
 
