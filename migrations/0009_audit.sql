@@ -34,6 +34,15 @@ CREATE TABLE tlog_head (
   checkpoint  text
 );
 
+-- The keys that have signed the log, the last one in force. Each but the first has its entry.
+CREATE TABLE tlog_keys (
+  ordinal    int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  vkey       text NOT NULL UNIQUE,
+  leaf_batch bigint,
+  leaf_entry int,
+  added_at   timestamptz NOT NULL DEFAULT now()
+);
+
 -- What a sample's content is committed to. The salt goes with the row.
 ALTER TABLE samples
   ADD salt       bytea,
@@ -87,6 +96,7 @@ CREATE TABLE evidence (
   erase_batch     bigint,
   erase_entry     int
 );
+CREATE INDEX evidence_by_commitment ON evidence (commitment);
 CREATE INDEX evidence_by_request ON evidence (request_id);
 CREATE INDEX evidence_not_erased ON evidence (sample_id) WHERE erasure IS NULL;
 
@@ -98,3 +108,9 @@ ALTER TABLE versions
   ADD leaf_batch   bigint,
   ADD statement    text,               -- in-toto, canonical JSON
   ADD attestation  jsonb;              -- DSSE envelopes, once signed
+
+-- The cut that the training sets (`sets`) are at; no row before they are made.
+CREATE TABLE set_cut (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  cut       jsonb NOT NULL              -- partition -> next position
+);

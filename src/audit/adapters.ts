@@ -1,5 +1,6 @@
 import { concat, uint32, uint64 } from './bytes.js';
 import { leafHash } from './hash.js';
+import { rootOf } from './log/merkle.js';
 
 /*
  * The two trees over all adapters, in order of adapter id: what each is to be trained on, and what came of
@@ -34,3 +35,11 @@ export const setLeaves = (adapters: readonly AdapterSet[]): Uint8Array[] =>
 
 export const adapterLeaves = (adapters: readonly TrainedAdapter[]): Uint8Array[] =>
   adapters.map((adapter) => leafHash(adapterEntry(adapter)));
+
+/** `sets` of a train-intent, 32 bytes. */
+export const setsRoot = (adapters: readonly AdapterSet[]): Uint8Array =>
+  rootOf(setLeaves(adapters));
+
+/** `adapters` of a version, 32 bytes. */
+export const adaptersRoot = (adapters: readonly TrainedAdapter[]): Uint8Array =>
+  rootOf(adapterLeaves(adapters));
