@@ -1,14 +1,12 @@
 import { LegonetError } from '../../errors.js';
 import { concat } from '../bytes.js';
 import { HASH_BYTES, sha256 } from '../hash.js';
-import { encodeEntry, parseBundle } from './bundle.js';
-import { rootOf } from './merkle.js';
+import { encodeBundle, parseBundle } from './bundle.js';
 import {
   type Bundle,
   levelWidth,
   partialTiles,
   type ReadTile,
-  splitHashes,
   TILE_WIDTH,
   type Tile,
   tileHashes,
@@ -18,7 +16,9 @@ import {
  * Appending to a log that is kept as tiles: a pure function of the right edge of the tree and the new entries.
  */
 
-/** SHA-256 of the bytes, which may change once it has returned. */
+const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
+
+/** SHA-256 of the bytes, which change once it has returned. */
 export type Hash = (bytes: Uint8Array) => Uint8Array;
 
 /** All of a log that is needed to append to it: at most 255 hashes to a level, and 255 entries. */
@@ -55,7 +55,7 @@ export async function readEdge(
   const width = size % TILE_WIDTH;
   if (width === 0) return { size, tiles, bundle: new Uint8Array() };
   const entries = parseBundle(await readBundle(Math.floor(size / TILE_WIDTH), width));
-  const edge = { size, tiles, bundle: concat(...entries.slice(0, width).map(encodeEntry)) };
+  const edge = { size, tiles, bundle: encodeBundle(entries.slice(0, width)) };
   checkEdge(edge);
   return edge;
 }
@@ -71,40 +71,79 @@ function checkEdge({ size, tiles, bundle }: Edge): void {
   }
 }
 
-/** `nodeHash` by another hash, without a new array for each call. */
-function nodeBy(hash: Hash): (left: Uint8Array, right: Uint8Array) => Uint8Array {
-  const bytes = new Uint8Array(1 + 2 * HASH_BYTES);
-  bytes[0] = 1;
-  return (left, right) => {
-    bytes.set(left, 1);
-    bytes.set(right, 1 + HASH_BYTES);
-    return hash(bytes);
-  };
+/** Root over hashes that follow one another: what `rootOf` gives, without an array for each. */
+function rootOfHashes(hashes: Uint8Array, hash: Hash): Uint8Array {
+  let count = hashes.length / HASH_BYTES;
+  if (count === 0) return hash(hashes);
+  const level = hashes.slice();
+  const node = new Uint8Array(1 + 2 * HASH_BYTES);
+  node[0] = 1;
+  for (; count > 1; count = Math.ceil(count / 2)) {
+    for (let i = 0; i < count; i += 2) {
+      const pair = level.subarray(i * HASH_BYTES, Math.min(i + 2, count) * HASH_BYTES);
+      node.set(pair, 1);
+      // An odd last one goes up as it is.
+      level.set(i + 1 < count ? hash(node) : pair, (i / 2) * HASH_BYTES);
+    }
+  }
+  return level.slice(0, HASH_BYTES);
+}
+
+/** Hashes of the leaves, one after the other. */
+function leafHashes(entries: readonly Uint8Array[], hash: Hash): Uint8Array {
+  const hashes = new Uint8Array(entries.length * HASH_BYTES);
+  const longest = entries.reduce((max, { length }) => Math.max(max, length), 0);
+  const leaf = new Uint8Array(1 + longest);
+  for (const [i, entry] of entries.entries()) {
+    leaf.set(entry, 1);
+    hashes.set(hash(leaf.subarray(0, 1 + entry.length)), i * HASH_BYTES);
+  }
+  return hashes;
 }
 
 /** Root of the tree that has this edge. */
 export function edgeRoot({ tiles }: Edge, hash: Hash = sha256): Uint8Array {
-  const node = nodeBy(hash);
-  let right: readonly Uint8Array[] = [];
+  let right: Uint8Array = new Uint8Array();
   for (const tile of tiles) {
     // What is right of a level's last full tile is one more node of that level, if an incomplete one.
-    const nodes = [...splitHashes(tile), ...right];
-    if (nodes.length > 0) right = [rootOf(nodes, node)];
+    const nodes = concat(tile, right);
+    if (nodes.length > 0) right = rootOfHashes(nodes, hash);
   }
-  return rootOf(right, node);
+  return rootOfHashes(right, hash);
 }
 
-/** What follows `kept` from `index` on, cut into full ones and a rest. */
-function cut<T>(kept: readonly T[], added: readonly T[], index: number) {
-  const all = [...kept, ...added];
-  const pieces: { index: number; width: number; items: readonly T[] }[] = [];
-  for (let at = 0; at < all.length; at += TILE_WIDTH) {
-    const items = all.slice(at, at + TILE_WIDTH);
-    pieces.push({ index: index + at / TILE_WIDTH, width: items.length, items });
+function appendBundles({ size, bundle }: Edge, entries: readonly Uint8Array[]) {
+  const kept = size % TILE_WIDTH;
+  const bundles: (Bundle & { bytes: Uint8Array })[] = [];
+  for (let at = -kept; at < entries.length; at += TILE_WIDTH) {
+    const added = entries.slice(Math.max(at, 0), at + TILE_WIDTH);
+    bundles.push({
+      index: (size + at) / TILE_WIDTH,
+      width: Math.max(-at, 0) + added.length,
+      bytes: concat(...(at < 0 ? [bundle] : []), encodeBundle(added)),
+    });
   }
-  const last = pieces.at(-1);
-  const rest = last !== undefined && last.width < TILE_WIDTH ? last.items : [];
-  return { pieces, rest };
+  return bundles;
+}
+
+function appendTiles(edge: Edge, entries: readonly Uint8Array[], hash: Hash) {
+  const tiles: (Tile & { bytes: Uint8Array })[] = [];
+  const edges = [...edge.tiles];
+  let added = leafHashes(entries, hash);
+  for (let level = 0; added.length > 0; level++) {
+    const hashes = concat(edges[level] ?? new Uint8Array(), added);
+    const first = Math.floor(levelWidth(level, edge.size) / TILE_WIDTH);
+    const above: Uint8Array[] = [];
+    for (let at = 0; at < hashes.length; at += TILE_BYTES) {
+      const bytes = hashes.slice(at, at + TILE_BYTES);
+      const width = bytes.length / HASH_BYTES;
+      tiles.push({ level, index: first + at / TILE_BYTES, width, bytes });
+      if (width === TILE_WIDTH) above.push(rootOfHashes(bytes, hash));
+    }
+    edges[level] = hashes.slice(above.length * TILE_BYTES);
+    added = concat(...above);
+  }
+  return { tiles, edges };
 }
 
 /**
@@ -117,40 +156,14 @@ export function appendLeaves(
   hash: Hash = sha256,
 ): Appended {
   checkEdge(edge);
-  const node = nodeBy(hash);
-  const encoded = entries.map(encodeEntry);
-  const bundles = cut(
-    parseBundle(edge.bundle).map(encodeEntry),
-    encoded,
-    Math.floor(edge.size / TILE_WIDTH),
-  );
-  const tiles: (Tile & { bytes: Uint8Array })[] = [];
-  const edges = [...edge.tiles];
-  let added = entries.map((entry) => hash(concat(Uint8Array.of(0), entry)));
-  for (let level = 0; added.length > 0; level++) {
-    const first = Math.floor(levelWidth(level, edge.size) / TILE_WIDTH);
-    const { pieces, rest } = cut(splitHashes(edges[level] ?? new Uint8Array()), added, first);
-    for (const { index, width, items } of pieces) {
-      tiles.push({ level, index, width, bytes: concat(...items) });
-    }
-    edges[level] = concat(...rest);
-    added = pieces
-      .filter(({ width }) => width === TILE_WIDTH)
-      .map(({ items }) => rootOf(items, node));
-  }
+  const bundles = appendBundles(edge, entries);
+  const { tiles, edges } = appendTiles(edge, entries, hash);
+  const last = bundles.at(-1);
+  const rest = last === undefined ? edge.bundle : last.bytes;
   const after: Edge = {
     size: edge.size + entries.length,
     tiles: edges,
-    bundle: concat(...bundles.rest),
+    bundle: last?.width === TILE_WIDTH ? new Uint8Array() : rest.slice(),
   };
-  return {
-    edge: after,
-    root: Uint8Array.from(edgeRoot(after, hash)),
-    tiles,
-    bundles: bundles.pieces.map(({ index, width, items }) => ({
-      index,
-      width,
-      bytes: concat(...items),
-    })),
-  };
+  return { edge: after, root: edgeRoot(after, hash), tiles, bundles };
 }

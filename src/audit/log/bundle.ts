@@ -1,5 +1,4 @@
 import { LegonetError } from '../../errors.js';
-import { concat } from '../bytes.js';
 import { TILE_WIDTH } from './tiles.js';
 
 /*
@@ -11,17 +10,21 @@ import { TILE_WIDTH } from './tiles.js';
 export const ENTRY_BYTES_MAX = 65_535;
 
 /** Throws `entry_too_large`. */
-export function encodeEntry(entry: Uint8Array): Uint8Array {
-  const { length } = entry;
-  if (length > ENTRY_BYTES_MAX) {
-    throw new LegonetError('entry_too_large', `an entry has at most ${ENTRY_BYTES_MAX} bytes`);
+export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
+  const bundle = new Uint8Array(entries.reduce((sum, { length }) => sum + 2 + length, 0));
+  let at = 0;
+  for (const entry of entries) {
+    const { length } = entry;
+    if (length > ENTRY_BYTES_MAX) {
+      throw new LegonetError('entry_too_large', `an entry has at most ${ENTRY_BYTES_MAX} bytes`);
+    }
+    bundle[at] = length >> 8;
+    bundle[at + 1] = length & 0xff;
+    bundle.set(entry, at + 2);
+    at += 2 + length;
   }
-  return concat(Uint8Array.of(length >> 8, length & 0xff), entry);
+  return bundle;
 }
-
-/** Throws `entry_too_large`. */
-export const encodeBundle = (entries: readonly Uint8Array[]): Uint8Array =>
-  concat(...entries.map(encodeEntry));
 
 /** The entries of a bundle, 256 at most, as views of its bytes. Throws `invalid_bundle`. */
 export function parseBundle(bundle: Uint8Array): Uint8Array[] {
