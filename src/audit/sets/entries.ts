@@ -44,8 +44,11 @@ export function compareKeys(a: Uint8Array, i: number, b: Uint8Array, j: number):
 
 /** The first `depth` bits of the key at `at` as a number; at most MAX_DEPTH. */
 export function prefixOf(bytes: Uint8Array, at: number, depth: number): number {
-  const [a, b, c, d] = bytes.subarray(at, at + 4) as unknown as [number, number, number, number];
-  const word = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const word =
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number);
   return depth === 0 ? 0 : word >>> (32 - depth);
 }
 
