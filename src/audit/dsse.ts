@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LegonetError } from '../errors.js';
 import { concat, fromBase64, toBase64, utf8 } from './bytes.js';
-import { verifyEd25519 } from './ed25519.js';
+import { verifyEd25519 } from './log/ed25519.js';
 
 /*
  * Dead Simple Signing Envelope 1.0: https://github.com/secure-systems-lab/dsse

@@ -162,7 +162,7 @@ export async function proveHeld(
 ): Promise<Held[]> {
   const former = prepared.get(RETAINED_SET)?.former;
   // After a replay that no version has followed yet, the sets are not the last version's.
-  const same = former && plan.latest && plan.latest.retainedRoot?.equals(former.root);
+  const same = former && plan.latest?.retainedRoot?.equals(former.root);
   if (!same || removed.length === 0) return [];
   const keys = removed.map((commitment) => ({ set: RETAINED_SET, key: sha256(commitment) }));
   const proofs = await proveInSets(client, keys);
