@@ -1,10 +1,15 @@
 import { createServer, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { getRequestListener } from '@hono/node-server';
 import { LegonetError } from '../errors.js';
 import { createApp } from './app.js';
+import { Bodies } from './body.js';
 import { Connections } from './connections.js';
 import type { ServeOptions } from './deps.js';
+import { storedMatrices } from './files.js';
+import { type Document, openApi } from './open-api.js';
+import { packageVersion } from './package-version.js';
+import { Predictor } from './predictor.js';
+import { ROUTES } from './routes.js';
 import { Streams } from './streams.js';
 
 /** An HTTP server that is listening. */
@@ -30,13 +35,23 @@ export async function startServer(
   options: ServeOptions,
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<HttpService> {
-  const streams = new Streams(options);
-  const app = createApp({ ...options, streams });
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer(
-    { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS },
-    (request, response) => void listener(request, response),
-  );
+  const predictor = new Predictor(options);
+  const streams = new Streams({ ...options, onPublished: () => void predictor.refresh() });
+  let described: Promise<Document> | undefined;
+  const deps = {
+    ...options,
+    streams,
+    predictor,
+    bodies: new Bodies(),
+    files: storedMatrices(options.model),
+    document: () => {
+      described ??= openApi(ROUTES, packageVersion());
+      return described;
+    },
+  };
+  const limits = { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS };
+  const app = await createApp(deps, (listener) => createServer(limits, listener));
+  const { server } = app;
   const connections = new Connections(server);
   server.setTimeout(options.stillMs ?? STILL_MS);
   server.maxConnections = CONNECTIONS;
@@ -44,6 +59,7 @@ export async function startServer(
     await listening(server, host, port);
   } catch (error) {
     await streams.close();
+    await app.close();
     throw error;
   }
   const address = server.address();
@@ -54,6 +70,7 @@ export async function startServer(
     close: async () => {
       await streams.close();
       await closing(server, connections);
+      await app.close();
     },
   };
 }

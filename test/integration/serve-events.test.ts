@@ -28,7 +28,7 @@ const event = (sampleId: string, changes: Record<string, unknown> = {}) => ({
 });
 
 const post = (body: RequestInit['body'], headers: Record<string, string>) =>
-  http.ask('/v1/events', 'events:write', { method: 'POST', body: body ?? null, headers });
+  http.ask('/v1/events', 'all', { method: 'POST', body: body ?? null, headers });
 const send = (value: unknown, type = STRUCTURED) =>
   post(JSON.stringify(value), { 'content-type': type });
 
@@ -226,7 +226,7 @@ describe('what cannot be taken', () => {
 
   test('is refused by its token before its body is read', async () => {
     const body = 'x'.repeat(8 * 1024 * 1024 + 1);
-    const answer = await http.ask('/v1/events', 'versions:read', { method: 'POST', body });
+    const answer = await http.ask('/v1/events', 'predict', { method: 'POST', body });
     expect(answer.status).toBe(403);
   });
 });

@@ -38,13 +38,15 @@ export async function openTestHttp(
   options: Partial<ServeOptions> = {},
 ): Promise<TestHttp> {
   const service = await openTestService(model);
-  const { database, log, logger, settings } = service;
+  const { database, log, logger, kernel, settings } = service;
   const server = await startServer(
     {
       database,
       log,
       logger,
       model,
+      kernel,
+      ratePerMinute: settings.http.ratePerMinute,
       topics: settings.topics,
       erasureDeadlineMs: settings.erasureDeadlineMs,
       access: { tokens, openMetrics: true, localToken: null },
