@@ -10,7 +10,6 @@ import type { Deps } from './deps.js';
 import { HttpError, isOurFault, NO_ROUTE, problem } from './problem.js';
 import { addRoutes, readJson } from './register.js';
 import type { Route } from './route.js';
-import { ROUTES } from './routes.js';
 
 /** Nothing here may be framed, run, or guessed at. */
 const HEADERS = {
@@ -38,7 +37,7 @@ const HOST = /^[A-Za-z0-9._~%!$&'()*+,;=:[\]-]*$/;
 export async function createApp(
   deps: Deps,
   makeServer: (listener: (request: IncomingMessage, response: ServerResponse) => void) => Server,
-  routes: readonly Route[] = ROUTES,
+  routes: readonly Route[],
 ): Promise<FastifyInstance> {
   const { logger, ratePerMinute } = deps;
   const fail = (error: unknown, reply: FastifyReply) => {
@@ -73,8 +72,10 @@ export async function createApp(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', async (request: FastifyRequest, stream: IncomingMessage) => {
     const { body } = request.routeOptions.config.route ?? {};
-    const read = await readBody(stream, body?.limit ?? 0);
-    return body && 'json' in body ? readJson(read) : read;
+    // Of a request that nothing is at, the body goes unread.
+    if (!body) return undefined;
+    const read = await readBody(stream, body.limit);
+    return 'json' in body ? readJson(read) : read;
   });
 
   app.decorateRequest('caller', null);

@@ -47,6 +47,7 @@ function problemsOf(route: Route): Map<number, string[]> {
     add(403, 'scope_missing');
   }
   if (body) add(413, 'body_too_large');
+  if (body && 'json' in body) add(415, 'unsupported_media_type');
   if (isLimited(route)) add(429, 'too_many_requests');
   add(500, 'internal_error');
   if (scopes) add(503, 'unavailable');

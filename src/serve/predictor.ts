@@ -75,14 +75,12 @@ export class Predictor {
   async #inService(): Promise<ServedModel> {
     const current = await readInService(this.#database);
     if (!current) throw new LegonetError('no_version', 'no version is published yet');
-    if (current.retired) {
-      this.#served = null;
-      throw retired(current);
-    }
-    if (this.#served?.version === current.version) return this.#served;
-    const served = await this.#load();
+    const isHeld = this.#served?.version === current.version;
+    const served = isHeld ? this.#served : await this.#load();
     if (!served) throw new LegonetError('no_version', 'no version is published yet');
-    return served;
+    if (!current.retired && !served.retired) return served;
+    this.#served = null;
+    throw retired(served);
   }
 
   /** Whoever asks at the same time shares it. */

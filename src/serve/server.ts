@@ -9,6 +9,7 @@ import { storedMatrices } from './files.js';
 import { type Document, openApi } from './open-api.js';
 import { packageVersion } from './package-version.js';
 import { Predictor } from './predictor.js';
+import type { Route } from './route.js';
 import { ROUTES } from './routes.js';
 import { Streams } from './streams.js';
 
@@ -29,11 +30,12 @@ const CONNECTIONS = 4096;
 const GRACE_MS = 3000;
 
 /**
- * Listens. Throws `port_taken`, `port_denied` or `host_unusable`, each naming the setting.
+ * Listens, and answers by the routes. Throws `port_taken`, `port_denied` or `host_unusable`, each naming the setting.
  */
 export async function startServer(
   options: ServeOptions,
   { host, port }: { readonly host: string; readonly port: number },
+  routes: readonly Route[] = ROUTES,
 ): Promise<HttpService> {
   const predictor = new Predictor(options);
   const streams = new Streams({ ...options, onPublished: () => void predictor.refresh() });
@@ -45,12 +47,12 @@ export async function startServer(
     bodies: new Bodies(),
     files: storedMatrices(options.model),
     document: () => {
-      described ??= openApi(ROUTES, packageVersion());
+      described ??= openApi(routes, packageVersion());
       return described;
     },
   };
   const limits = { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS };
-  const app = await createApp(deps, (listener) => createServer(limits, listener));
+  const app = await createApp(deps, (listener) => createServer(limits, listener), routes);
   const { server } = app;
   const connections = new Connections(server);
   server.setTimeout(options.stillMs ?? STILL_MS);

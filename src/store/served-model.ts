@@ -9,6 +9,8 @@ import { type Database, queryPrepared, transaction } from './database.js';
 export type ServedModel = {
   readonly version: number;
   readonly modelDigest: string;
+  /** It holds a sample that was deleted. */
+  readonly retired: boolean;
   readonly weights: AdapterWeights;
   /** The same weights by digest, to be handed in when the next version is loaded. */
   readonly held: ReadonlyMap<string, Weights>;
@@ -73,8 +75,7 @@ export async function loadServedModel(
   const digests = rows.map(({ digest }) => digest);
   if (modelDigest(model.digest, digests) !== latest.modelDigest) throw corrupt(latest);
   return {
-    version: latest.version,
-    modelDigest: latest.modelDigest,
+    ...latest,
     weights: rows.map(({ members, digest }) =>
       members === 0 ? null : (known.get(digest) ?? null),
     ),
