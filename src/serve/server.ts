@@ -6,7 +6,7 @@ import { Bodies } from './body.js';
 import { Connections } from './connections.js';
 import type { ServeOptions } from './deps.js';
 import { storedMatrices } from './files.js';
-import { type Document, openApi } from './open-api.js';
+import type { Document } from './open-api.js';
 import { packageVersion } from './package-version.js';
 import { Predictor } from './predictor.js';
 import type { Route } from './route.js';
@@ -47,7 +47,10 @@ export async function startServer(
     bodies: new Bodies(),
     files: storedMatrices(options.model),
     document: () => {
-      described ??= openApi(routes, packageVersion());
+      // What makes it is not needed until somebody asks.
+      described ??= import('./open-api.js').then(({ openApi }) =>
+        openApi(routes, packageVersion()),
+      );
       return described;
     },
   };
