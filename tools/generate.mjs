@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fileSchemas } from '../dist/audit/certificate/json-schema.js';
 import { run } from '../dist/cli/program.js';
 import { asyncApi } from '../dist/events/async-api.js';
 import { eventSchema, schemaFile } from '../dist/events/json-schema.js';
@@ -14,6 +15,10 @@ const schemas = Object.keys(EVENT_TYPES).map((type) => ({
   path: `schemas/${schemaFile(type)}`,
   text: `${JSON.stringify(eventSchema(type), null, 2)}\n`,
 }));
+const auditSchemas = Object.entries(fileSchemas()).map(([type, schema]) => ({
+  path: `schemas/${type}.schema.json`,
+  text: `${JSON.stringify(schema, null, 2)}\n`,
+}));
 const { version } = JSON.parse(read('package.json'));
 const asyncApiFile = {
   path: 'schemas/asyncapi.json',
@@ -25,6 +30,7 @@ const openApiFile = {
 };
 const files = [
   ...schemas,
+  ...auditSchemas,
   asyncApiFile,
   openApiFile,
   { path: 'docs/reference/cli.md', text: await commandLine() },

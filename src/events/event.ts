@@ -39,6 +39,8 @@ export type ContentEvent = Meta & {
   readonly subjectId?: string;
   readonly encoding?: Encoding;
   readonly input?: Input;
+  /** What the content is committed to with, 32 bytes; without it one is drawn. */
+  readonly salt?: Uint8Array;
   /** What else is known of the sample, in a record that Legonet itself has written. */
   readonly remembered?: Remembered;
 };

@@ -75,7 +75,7 @@ function readContent(
   record: LogRecord,
   kind: ContentEvent['kind'],
   meta: Meta,
-  { sampleId, label, subjectId, encoding, input }: z.output<typeof sampleIngested>,
+  { sampleId, label, subjectId, encoding, input, salt }: z.output<typeof sampleIngested>,
 ): ContentEvent {
   const { key } = record;
   // Compaction erases by key: content under another key than its own could never be erased.
@@ -91,6 +91,7 @@ function readContent(
     ...(subjectId !== undefined && { subjectId }),
     ...(encoding && { encoding }),
     ...(input && { input }),
+    ...(salt && { salt }),
   };
 }
 

@@ -92,6 +92,10 @@ const content = z
     label: z.string().min(1).max(labelLength),
     subjectId: id.optional(),
     encoding: encoding.optional(),
+    salt: bytes
+      .refine((salt) => salt.length === 32, 'expected 32 bytes')
+      .optional()
+      .describe('Random, known to nobody else: opens the commitment in the audit log.'),
     input: z.union([text, media], 'expected {"text"} or {"mediaType", "base64"}').optional(),
   })
   .refine((data) => (data.encoding === undefined) !== (data.input === undefined), {

@@ -29,6 +29,12 @@ export function parseTime(text: string): bigint | undefined {
   return isTime(time) ? time : undefined;
 }
 
+/** The nearest time that `formatTime` can write. */
+export function clampTime(microseconds: bigint): bigint {
+  if (microseconds < EARLIEST) return EARLIEST;
+  return microseconds > LATEST ? LATEST : microseconds;
+}
+
 /** RFC 3339 in UTC with microseconds, for a time that `isTime` holds for. */
 export function formatTime(microseconds: bigint): string {
   const fraction = ((microseconds % MICROSECONDS) + MICROSECONDS) % MICROSECONDS;

@@ -1,21 +1,11 @@
 import { LegonetError } from '../errors.js';
-
-/** What is used of the JavaScript API of WebAssembly; TypeScript declares it with the DOM only. */
-declare namespace WebAssembly {
-  class Module {
-    private constructor();
-  }
-  class Memory {
-    constructor(size: { initial: number });
-    readonly buffer: ArrayBuffer;
-    grow(pages: number): number;
-  }
-  class Instance {
-    constructor(module: Module, imports: { env: { memory: Memory } });
-    readonly exports: unknown;
-  }
-  function compile(bytes: Uint8Array): Promise<Module>;
-}
+import {
+  compileModule,
+  functionsOf,
+  newMemory,
+  type WasmMemory,
+  type WasmModule,
+} from './web-assembly.js';
 
 /** See `assembly/int8.as.ts`. Addresses and lengths are in bytes where they are not counts. */
 type Int8Functions = {
@@ -52,12 +42,12 @@ export type Machine = {
   readonly doubles: Float64Array;
 };
 
-export type Modules = Readonly<Record<'int8' | 'cholesky', WebAssembly.Module>>;
+export type Modules = Readonly<Record<'int8' | 'cholesky', WasmModule>>;
 
 export async function compileModules(
   read: (name: string) => Promise<Uint8Array>,
 ): Promise<Modules> {
-  const compile = async (name: string) => WebAssembly.compile(await read(name));
+  const compile = async (name: string) => compileModule(await read(name));
   const [int8, cholesky] = await Promise.all([compile('int8.wasm'), compile('cholesky.wasm')]);
   return { int8, cholesky };
 }
@@ -74,7 +64,7 @@ const KEEP = 2 ** 26;
 
 /** Working memory of one kernel. Nothing in it survives a call. */
 export class WorkingMemory {
-  #memory: WebAssembly.Memory | undefined;
+  #memory: WasmMemory | undefined;
   #machine: Machine | undefined;
 
   constructor(readonly modules: Modules) {}
@@ -108,7 +98,7 @@ export class WorkingMemory {
     }
     if (this.#machine && this.#machine.bytes.length >= size) return this.#machine;
     try {
-      this.#memory ??= new WebAssembly.Memory({ initial: 1 });
+      this.#memory ??= newMemory(1);
       const missing = size - this.#memory.buffer.byteLength;
       if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
     } catch (cause) {
@@ -120,12 +110,10 @@ export class WorkingMemory {
   }
 }
 
-function instantiate(modules: Modules, memory: WebAssembly.Memory, former?: Machine): Machine {
-  const functions = (module: WebAssembly.Module): unknown =>
-    new WebAssembly.Instance(module, { env: { memory } }).exports;
+function instantiate(modules: Modules, memory: WasmMemory, former?: Machine): Machine {
   return {
-    int8: former?.int8 ?? (functions(modules.int8) as Int8Functions),
-    cholesky: former?.cholesky ?? (functions(modules.cholesky) as CholeskyFunctions),
+    int8: former?.int8 ?? (functionsOf(modules.int8, memory) as Int8Functions),
+    cholesky: former?.cholesky ?? (functionsOf(modules.cholesky, memory) as CholeskyFunctions),
     bytes: new Int8Array(memory.buffer),
     ints: new Int32Array(memory.buffer),
     doubles: new Float64Array(memory.buffer),

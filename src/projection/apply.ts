@@ -111,8 +111,8 @@ async function applyAtOnce(
   const done = await transaction(
     database.pool,
     async (client) => {
-      await lockOffset(client, place);
-      const known = await load(client, namedBy(items));
+      const replaying = await lockOffset(client, place);
+      const known = await load(client, namedBy(items), replaying);
       const changes = fold(known, items, { classes: model.configuration.classes, compacts });
       if (!alone && changes.tombstones.size > 0) throw NOT_ALONE;
       reached('project.folded');

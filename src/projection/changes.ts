@@ -1,5 +1,6 @@
 import type { Request } from '../events/event.js';
 import type { SampleState } from '../events/retention.js';
+import type { Seal, SealedRequest } from './seals.js';
 
 /** A record's place in the sample-events topic. */
 export type Position = { readonly partition: number; readonly position: bigint };
@@ -19,14 +20,34 @@ export type StoredSample = {
   readonly encoding: Int8Array;
   /** Its memberships, nearest first. */
   readonly adapters: readonly number[];
+  readonly seal: Seal;
+  /** The audit log's entry of this content; null until it has one. */
+  readonly leaf: LeafPlace | null;
   /** Where the log holds records of it, the first of each partition; null: of its first content only. */
   readonly payloads: ReadonlyMap<number, bigint> | null;
+};
+
+/** An entry of the audit log, by the batch that queued it. */
+export type LeafPlace = { readonly batch: bigint; readonly entry: number };
+
+/** A request, as what it removes refers to it. */
+export type RequestRef = {
+  readonly requestId: string;
+  /** Its commitment; null if only the log's own record of the deletion is left of it. */
+  readonly commitment: Uint8Array | null;
 };
 
 export type Tombstone = {
   readonly at: Position;
   readonly requestId: string;
   readonly first: Position | null;
+};
+
+/** Content that is not in force any more, because of a request or of other content (null). */
+export type GoneContent = {
+  readonly sampleId: string;
+  readonly sample: StoredSample;
+  readonly because: RequestRef | null;
 };
 
 /** One sample before and after a batch; a side without sample has none retained. */
@@ -39,6 +60,7 @@ export type SampleChange = {
 /** A request for deletion, and how many retained samples it removed. */
 export type RequestRow = {
   readonly request: Request;
+  readonly sealed: SealedRequest;
   readonly kind: 'sample' | 'subject';
   readonly target: string;
   readonly at: Position;
@@ -62,11 +84,15 @@ export type Letter = {
 };
 
 /** A subject's erasure: of all content that names it, up to an event time. */
-export type SubjectErasure = { readonly until: bigint; readonly requestId: string };
+export type SubjectErasure = RequestRef & { readonly until: bigint };
 
 /** Everything that a batch of records changes. */
 export type Changes = {
   readonly samples: readonly SampleChange[];
+  /** In the order in which it went. */
+  readonly gone: readonly GoneContent[];
+  /** Samples that a replay has met again, with the content whose seal was saved. */
+  readonly restored: readonly string[];
   readonly tombstones: ReadonlyMap<string, Tombstone>;
   /** The erasures that grew, by subject. */
   readonly subjectErasures: ReadonlyMap<string, SubjectErasure>;
@@ -94,4 +120,13 @@ export type Known = {
   readonly samples: ReadonlyMap<string, StoredSample>;
   readonly tombstones: ReadonlyMap<string, Tombstone>;
   readonly subjectErasures: ReadonlyMap<string, SubjectErasure>;
+  /** Seals of samples that a replay has dropped and not met again. */
+  readonly savedSeals: ReadonlyMap<string, SavedSeal>;
+};
+
+/** The seal of the content with this digest (hex), and its entry in the audit log. */
+export type SavedSeal = {
+  readonly digest: string;
+  readonly seal: Seal;
+  readonly leaf: LeafPlace;
 };

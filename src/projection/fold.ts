@@ -8,15 +8,17 @@ import type { Changes, Known, RequestRow, SubjectErasure } from './changes.js';
 import type { Content, Interpreted } from './interpret.js';
 import { Letters } from './letters.js';
 import { factsOf, Restatements } from './restatements.js';
+import type { Seal, SealedRequest } from './seals.js';
 import { Tracks } from './tracks.js';
 
 type Of<Kind extends Interpreted['kind']> = Extract<Interpreted, { kind: Kind }>;
-/** Content and its nearest adapters. */
-type Placed = Content & { readonly adapters: readonly number[] };
-type ContentItem = Of<'content'> & Pick<Placed, 'adapters'>;
+/** Content, its nearest adapters, and what it is committed to. */
+export type Placed = Content & { readonly adapters: readonly number[]; readonly seal: Seal };
+type ContentItem = Of<'content'> & Pick<Placed, 'adapters' | 'seal'>;
+type DeletionItem = Of<'deletion'> & { readonly request: SealedRequest };
 
 /** A record that can be applied, with the memberships of its content. */
-export type Item = ContentItem | Of<'deletion'> | Of<'rejected'> | Of<'roll'>;
+export type Item = ContentItem | DeletionItem | Of<'rejected'> | Of<'roll'>;
 
 export type FoldOptions = {
   readonly classes: readonly string[];
@@ -56,10 +58,10 @@ class Fold {
   }
 
   /** Returns what the record has said. */
-  content({ event, content, adapters, record }: ContentItem): readonly Fact[] {
+  content({ event, content, adapters, seal, record }: ContentItem): readonly Fact[] {
     const facts = factsOf(event, content.digest);
     const { label, encoding, digest } = content;
-    const placed = { label, encoding, digest, adapters };
+    const placed = { label, encoding, digest, adapters, seal };
     for (const fact of facts) this.#apply(event, fact, record, fact === facts[0] ? placed : null);
     return facts;
   }
@@ -72,8 +74,8 @@ class Fold {
     const state = evolve(track.state, decision);
     if (decision.kind === 'discard') {
       const subject = fact.kind === 'named' ? fact.subjectId : subjectId;
-      const requestId = this.#erasure(subject)?.requestId ?? eventId;
-      this.#tracks.remove(sampleId, requestId, record);
+      const erasure = this.#erasure(subject) ?? { requestId: eventId, commitment: null };
+      this.#tracks.remove(sampleId, erasure, record);
     } else if (state.status === 'retained') {
       if (decision.kind === 'conflict') this.letters.conflict(record, decision.version.digest);
       if (decision.kind === 'displace') {
@@ -101,16 +103,18 @@ class Fold {
     this.#restatements?.saw(key, record, facts, this.#tracks.get(key).state);
   }
 
-  deletion({ event, record }: Of<'deletion'>): void {
+  deletion({ event, record, request: sealed }: DeletionItem): void {
     const at = { partition: record.partition, position: record.position };
     const traceparent = event.trace?.traceparent ?? null;
-    const logged = { at, loggedAt: record.time, traceparent };
+    const logged = { at, loggedAt: record.time, traceparent, sealed };
     const { request } = event;
     const isOwn = isOwnDeletion(record);
+    const { requestId } = request;
+    const ref = { requestId, commitment: isOwn ? null : sealed.commitment };
     if (event.kind === 'deleted') {
       const { sampleId } = event;
       const known = this.#tracks.get(sampleId).state.status;
-      if (known !== 'deleted') this.#tracks.remove(sampleId, request.requestId, record);
+      if (known !== 'deleted') this.#tracks.remove(sampleId, ref, record);
       // The log's own deletion is no request, and is what stays of all others.
       if (isOwn) return;
       this.#tracks.erasures.record(sampleId, record);
@@ -119,27 +123,23 @@ class Fold {
       return;
     }
     const { subjectId, time } = event;
-    const removed = this.#eraseSubject(subjectId, time, request.requestId, record);
+    const removed = this.#eraseSubject(subjectId, { ...ref, until: time }, record);
     if (isOwn) return;
     this.#tracks.erasures.record(subjectKey(subjectId), record);
     this.#requests.push({ request, kind: 'subject', target: subjectId, ...logged, removed });
   }
 
-  #eraseSubject(
-    subjectId: string,
-    until: bigint,
-    requestId: string,
-    record: Interpreted['record'],
-  ): number {
+  #eraseSubject(subjectId: string, erasure: SubjectErasure, record: Interpreted['record']): number {
     const before = this.#erasure(subjectId);
+    const { until } = erasure;
     if (before && before.until >= until) return 0;
-    this.#grown.set(subjectId, { until, requestId });
+    this.#grown.set(subjectId, erasure);
     let removed = 0;
     for (const sampleId of this.#tracks.ofSubject(subjectId)) {
       const { state } = this.#tracks.get(sampleId);
       const decision = decide(state, { kind: 'erase', subjectId, until }, () => undefined);
       if (decision.kind !== 'delete') continue;
-      this.#tracks.remove(sampleId, requestId, record);
+      this.#tracks.remove(sampleId, erasure, record);
       removed++;
     }
     return removed;

@@ -1,7 +1,16 @@
 import type { Version } from '../events/version.js';
 import { textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
-import type { Known, Position, StoredSample, SubjectErasure, Tombstone } from './changes.js';
+import type {
+  Known,
+  LeafPlace,
+  Position,
+  SavedSeal,
+  StoredSample,
+  SubjectErasure,
+  Tombstone,
+} from './changes.js';
+import type { Seal } from './seals.js';
 
 /** What a batch names: samples, subjects named by content, subjects to be erased. */
 export type Named = {
@@ -10,8 +19,16 @@ export type Named = {
   readonly erased: ReadonlySet<string>;
 };
 
-type SampleRow = {
+type SealRow = {
   sample_id: string;
+  salt: Buffer;
+  commitment: Buffer;
+  membership: Buffer;
+  leaf_batch: bigint;
+  leaf_entry: number;
+};
+
+type SampleRow = SealRow & {
   partition: number;
   position: bigint;
   first_partition: number;
@@ -33,7 +50,7 @@ type SampleRow = {
 };
 
 /** Reads everything that the batch's outcome depends on, in the projection's transaction. */
-export async function load(client: Queryable, named: Named): Promise<Known> {
+export async function load(client: Queryable, named: Named, replaying: boolean): Promise<Known> {
   const ids = new Set(named.samples);
   if (named.erased.size > 0) {
     const { rows } = await client.query<{ sample_id: string }>(
@@ -47,6 +64,7 @@ export async function load(client: Queryable, named: Named): Promise<Known> {
     samples: await loadSamples(client, list, 'FOR UPDATE'),
     tombstones: await loadTombstones(client, list),
     subjectErasures: await loadErasures(client, [...named.subjects, ...named.erased]),
+    savedSeals: replaying ? await loadSavedSeals(client, list) : new Map(),
   };
 }
 
@@ -84,10 +102,33 @@ function storedSample(row: SampleRow, subjects: ReadonlyMap<string, bigint>): St
     label: row.label,
     encoding: new Int8Array(row.encoding),
     adapters: row.adapters,
+    seal: sealOf(row),
+    leaf: leafOf(row),
     payloads: row.payloads
       ? new Map(Object.entries(row.payloads).map(([p, first]) => [Number(p), BigInt(first)]))
       : null,
   };
+}
+
+const sealOf = ({ salt, commitment, membership }: SealRow): Seal => ({
+  salt,
+  commitment,
+  membership,
+});
+
+const leafOf = (row: SealRow): LeafPlace => ({ batch: row.leaf_batch, entry: row.leaf_entry });
+
+async function loadSavedSeals(client: Queryable, ids: Buffer): Promise<Map<string, SavedSeal>> {
+  const { rows } = await client.query<SealRow & { digest: Buffer }>(
+    'SELECT * FROM saved_seals WHERE sample_id = ANY($1::text[])',
+    [ids],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.sample_id,
+      { digest: row.digest.toString('hex'), seal: sealOf(row), leaf: leafOf(row) },
+    ]),
+  );
 }
 
 function version(row: SampleRow, which: 'ingest' | 'correction', time: bigint): Version {
@@ -142,13 +183,21 @@ async function loadErasures(
     subject_id: string;
     erased_until: bigint;
     request_id: string;
+    request_commitment: Buffer | null;
   }>(
-    `SELECT subject_id, erased_until, request_id FROM subject_erasures
+    `SELECT subject_id, erased_until, request_id, request_commitment FROM subject_erasures
      WHERE subject_id = ANY($1::text[])`,
     [textArray(subjects)],
   );
   return new Map(
-    rows.map((row) => [row.subject_id, { until: row.erased_until, requestId: row.request_id }]),
+    rows.map((row) => [
+      row.subject_id,
+      {
+        until: row.erased_until,
+        requestId: row.request_id,
+        commitment: row.request_commitment,
+      },
+    ]),
   );
 }
 

@@ -6,19 +6,21 @@ export type Place = { readonly partition: number; readonly next: bigint };
 
 /**
  * Locks the stored offset until the transaction ends. Throws `offset_moved` (retryable) if it is not where
- * this consumer believes: it has lost the partition to another.
+ * this consumer believes: it has lost the partition to another. Returns whether it is on a replay.
  */
 export async function lockOffset(
   client: Queryable,
   { partition, next }: Place,
   first = true,
-): Promise<void> {
-  const { rows } = await client.query<{ position: bigint }>(
-    'SELECT position FROM offsets WHERE partition = $1 FOR UPDATE',
+): Promise<boolean> {
+  const { rows } = await client.query<{ position: bigint; replaying: boolean }>(
+    `SELECT position, position < replay_until AS replaying FROM offsets
+     WHERE partition = $1 FOR UPDATE`,
     [partition],
   );
-  const position = rows[0]?.position;
-  if (position === next) return;
+  const [row] = rows;
+  const position = row?.position;
+  if (row && position === next) return row.replaying;
   if (position === undefined && first) {
     await client.query(
       'INSERT INTO offsets (partition, position) VALUES ($1, 0) ON CONFLICT DO NOTHING',

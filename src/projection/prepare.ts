@@ -3,6 +3,7 @@ import type { Model } from '../model/model.js';
 import type { Item } from './fold.js';
 import { type Interpreted, interpret } from './interpret.js';
 import type { Named } from './load.js';
+import { drawSalts, sealRequest, sealSample } from './seals.js';
 
 /** Nearest adapters of `encodings` int8 [count, dimension]: ids [count, activated]. */
 export type Activate = (encodings: Int8Array, count: number) => Promise<Int32Array>;
@@ -13,10 +14,17 @@ export type Prepared = {
   readonly stopping: Extract<Interpreted, { kind: 'stopping' }> | null;
 };
 
-/** All of a batch's work that needs no database: reading, checking, quantising, activating. */
+/** What a batch is prepared with. */
+export type PrepareOptions = {
+  readonly model: Model;
+  readonly activate: Activate;
+  /** From a deletion until everything must be gone. */
+  readonly erasureDeadlineMs: number;
+};
+
+/** All of a batch's work that needs no database: reading, checking, quantising, activating, sealing. */
 export async function prepare(
-  model: Model,
-  activate: Activate,
+  { model, activate, erasureDeadlineMs }: PrepareOptions,
   records: readonly LogRecord[],
 ): Promise<Prepared> {
   const read: Exclude<Interpreted, { kind: 'stopping' }>[] = [];
@@ -38,13 +46,20 @@ export async function prepare(
   const { activated } = model.configuration;
   const active =
     contents.length > 0 ? await activate(encodings, contents.length) : new Int32Array();
+  const saltOf = drawSalts(read.length);
   let next = 0;
-  const items = read.map((item): Item => {
-    if (item.kind !== 'content') return item;
+  const items = read.map((item, i): Item => {
+    if (item.kind === 'rejected' || item.kind === 'roll') return item;
+    const { record } = item;
+    if (item.kind === 'deletion') {
+      return { ...item, request: sealRequest(saltOf(i), item.event, record, erasureDeadlineMs) };
+    }
     const from = next++ * activated;
-    const { record, kind, event, content } = item;
+    const { kind, event, content } = item;
     const adapters = Array.from(active.subarray(from, from + activated));
-    return { record, kind, event, content, adapters };
+    const { sampleId, label } = event;
+    const seal = sealSample(event.salt ?? saltOf(i), sampleId, label, content.encoding, adapters);
+    return { record, kind, event, content, adapters, seal };
   });
   return { items, stopping };
 }

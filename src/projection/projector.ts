@@ -4,22 +4,22 @@ import type { Batch, EventLog } from '../log/event-log.js';
 import type { Queryable } from '../store/database.js';
 import { traced } from '../tracing.js';
 import { type ApplyOptions, apply, skip } from './apply.js';
-import { type Activate, type Prepared, prepare } from './prepare.js';
+import { type Prepared, type PrepareOptions, prepare } from './prepare.js';
 import { causesOf } from './traces.js';
 
-export type ProjectorOptions = Omit<ApplyOptions, 'compacts' | 'traceparent'> & {
-  readonly log: EventLog;
-  readonly topic: string;
-  /** Projectors with one group share the partitions of a log that can be shared. */
-  readonly group: string;
-  readonly activate: Activate;
-  /** Told the partitions that this process projects from now on, and no others. */
-  readonly onAssigned?: (partitions: readonly number[]) => void;
-  /** Told of each batch when it is projected. */
-  readonly onBatch?: (batch: Batch) => void;
-  /** Told why a partition stands still while the others go on. It is asked again every ten seconds. */
-  readonly onStopped?: (error: LegonetError) => void;
-};
+export type ProjectorOptions = Omit<ApplyOptions, 'compacts' | 'traceparent'> &
+  PrepareOptions & {
+    readonly log: EventLog;
+    readonly topic: string;
+    /** Projectors with one group share the partitions of a log that can be shared. */
+    readonly group: string;
+    /** Told the partitions that this process projects from now on, and no others. */
+    readonly onAssigned?: (partitions: readonly number[]) => void;
+    /** Told of each batch when it is projected. */
+    readonly onBatch?: (batch: Batch) => void;
+    /** Told why a partition stands still while the others go on. It is asked again every ten seconds. */
+    readonly onStopped?: (error: LegonetError) => void;
+  };
 
 const STOPPED_MS = 10_000;
 
@@ -62,7 +62,7 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
       return places.begin(partition, await storedOffset(database.pool, partition));
     },
     handle: async (batch) => {
-      const prepared = prepare(options.model, options.activate, batch.records);
+      const prepared = prepare(options, batch.records);
       prepared.catch(() => {});
       await applying;
       // Behind the record that stops its partition: it comes again when that one is passed.
@@ -99,7 +99,7 @@ class Places {
 
   async apply(batch: Batch, prepared: Promise<Prepared>): Promise<void> {
     const { partition, records, next: end } = batch;
-    const { model, activate, onBatch = () => {} } = this.#options;
+    const { onBatch = () => {} } = this.#options;
     let rest = records;
     let work = prepared;
     const goOnFrom = (position: bigint) => {
@@ -111,7 +111,7 @@ class Places {
       if (first(rest) < next) goOnFrom(next);
       else goOnFrom(await this.#step(partition, next, await work));
       // Records are left when others had come further, or an operator has let it go past a deletion.
-      if (rest.length > 0) work = prepare(model, activate, rest);
+      if (rest.length > 0) work = prepare(this.#options, rest);
     }
     const next = this.#next.get(partition) ?? 0n;
     if (next < end) {

@@ -1,15 +1,17 @@
 import type { LogRecord } from '../events/record.js';
 import { contentInForce, type SampleState, UNKNOWN_SAMPLE } from '../events/retention.js';
 import type {
+  GoneContent,
   Known,
   Position,
+  RequestRef,
   RetainedState,
   SampleChange,
   StoredSample,
   Tombstone,
 } from './changes.js';
 import { Erasures } from './erasures.js';
-import type { Content } from './interpret.js';
+import type { Placed } from './fold.js';
 
 /** A sample on its way through a batch. */
 export type Track = {
@@ -17,14 +19,14 @@ export type Track = {
   readonly sample: StoredSample | null;
 };
 
-type Placed = Content & { readonly adapters: readonly number[] };
-
 /** The samples that a batch touches: what they were before it, and what they are so far. */
 export class Tracks {
   readonly erasures = new Erasures();
   readonly #known: Known;
   readonly #tracks = new Map<string, Track>();
   readonly #stones = new Map<string, Tombstone>();
+  readonly #gone: GoneContent[] = [];
+  readonly #restored = new Set<string>();
   readonly #bySubject = new Map<string, Set<string>>();
 
   constructor(known: Known) {
@@ -52,9 +54,8 @@ export class Tracks {
     const payloads = sample ? withPayload(sample, record) : null;
     if (state === old && !content && payloads === (sample?.payloads ?? null)) return;
     const at = positionOf(record);
-    const placed = content
-      ? { at, label: content.label, encoding: content.encoding, adapters: content.adapters }
-      : null;
+    const placed = content ? { at, ...this.#sealed(sampleId, content) } : null;
+    if (sample && placed) this.#gone.push({ sampleId, sample, because: null });
     const ingestIsNew = old.status !== 'retained' || old.ingest !== state.ingest;
     const ingestAt = state.ingest ? (ingestIsNew ? at : (sample?.ingestAt ?? at)) : null;
     const base = sample ?? (placed && { ...placed, first: at });
@@ -77,10 +78,12 @@ export class Tracks {
   }
 
   /** The sample gone for ever, and from the log. */
-  remove(sampleId: string, requestId: string, record: LogRecord): void {
+  remove(sampleId: string, because: RequestRef, record: LogRecord): void {
     const at = positionOf(record);
     const { sample } = this.get(sampleId);
+    const { requestId } = because;
     this.#stones.set(sampleId, { at, requestId, first: sample?.first ?? null });
+    if (sample) this.#gone.push({ sampleId, sample, because });
     this.#tracks.set(sampleId, { state: { status: 'deleted' }, sample: null });
     if (sample) this.erasures.payloads(sampleId, payloadsOf(sample));
   }
@@ -90,9 +93,23 @@ export class Tracks {
       const before = this.#known.samples.get(sampleId) ?? null;
       // Content that went and came back within the batch has not moved.
       const back = before && sample && digestOf(before) === digestOf(sample);
-      return { sampleId, before, after: back ? { ...sample, at: before.at } : sample };
+      if (!back) return { sampleId, before, after: sample };
+      const { at, seal, leaf } = before;
+      return { sampleId, before, after: { ...sample, at, seal, leaf } };
     });
-    return { samples, tombstones: this.#stones, erasures: this.erasures.changes() };
+    const kept = new Set(samples.map(({ after }) => after?.seal));
+    const gone = this.#gone.filter(({ sample }) => !kept.has(sample.seal));
+    const restored = [...this.#restored];
+    const erasures = this.erasures.changes();
+    return { samples, gone, restored, tombstones: this.#stones, erasures };
+  }
+
+  /** With the seal that it had before a replay, if that is what it is. */
+  #sealed(sampleId: string, { label, encoding, adapters, seal, digest }: Placed) {
+    const saved = this.#known.savedSeals.get(sampleId);
+    if (saved?.digest !== digest) return { label, encoding, adapters, seal, leaf: null };
+    this.#restored.add(sampleId);
+    return { label, encoding, adapters, seal: saved.seal, leaf: saved.leaf };
   }
 
   #before(sampleId: string): Track {

@@ -1,22 +1,33 @@
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
 import type { Changes, Position } from './changes.js';
+import type { Requests } from './write-requests.js';
 
 /** Writes what a batch says is gone for ever, and what the log and the dead letters must forget. */
-export async function writeGone(client: Queryable, changes: Changes): Promise<void> {
-  await writeSubjectErasures(client, changes);
+export async function writeGone(
+  client: Queryable,
+  changes: Changes,
+  requests: Requests,
+): Promise<void> {
+  await writeSubjectErasures(client, changes, requests);
   await writeTombstones(client, changes);
   await writeErasures(client, changes);
-  await writeRequests(client, changes);
 }
 
-async function writeSubjectErasures(client: Queryable, { subjectErasures }: Changes) {
-  for (const [subject, { until, requestId }] of subjectErasures) {
+async function writeSubjectErasures(
+  client: Queryable,
+  { subjectErasures }: Changes,
+  requests: Requests,
+) {
+  for (const [subject, erasure] of subjectErasures) {
+    const { until, requestId } = erasure;
     await client.query(
-      `INSERT INTO subject_erasures (subject_id, erased_until, request_id) VALUES ($1, $2, $3)
+      `INSERT INTO subject_erasures (subject_id, erased_until, request_id, request_commitment)
+       VALUES ($1, $2, $3, $4)
        ON CONFLICT (subject_id) DO UPDATE
-         SET erased_until = excluded.erased_until, request_id = excluded.request_id`,
-      [subject, until, requestId],
+         SET erased_until = excluded.erased_until, request_id = excluded.request_id,
+             request_commitment = excluded.request_commitment`,
+      [subject, until, requestId, requests.commitmentOf(erasure)],
     );
   }
 }
@@ -88,26 +99,4 @@ async function writeErasures(client: Queryable, changes: Changes): Promise<void>
     `UPDATE dead_letters SET value = NULL, headers = '{}' WHERE key = ANY($1::text[])`,
     [keys],
   );
-}
-
-async function writeRequests(client: Queryable, { requests }: Changes): Promise<void> {
-  for (const { request, kind, target, at, loggedAt, removed, traceparent } of requests) {
-    await client.query(
-      `INSERT INTO deletions (request_id, kind, target, reason, requested_at, partition, position,
-                              removed, logged_at, traceparent)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-      [
-        request.requestId,
-        kind,
-        target,
-        request.reason ?? null,
-        request.requestedAt ?? null,
-        at.partition,
-        at.position,
-        removed,
-        loggedAt,
-        traceparent,
-      ],
-    );
-  }
 }

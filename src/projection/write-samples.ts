@@ -16,17 +16,20 @@ export async function insertSamples(
 
 const SAMPLE_COLUMNS = `sample_id, partition, position, first_partition, first_position, label,
   encoding, adapters, ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-  ingest_position, correction_time, correction_id, correction_source, correction_digest, payloads`;
+  ingest_position, correction_time, correction_id, correction_source, correction_digest, payloads, salt, commitment, membership, leaf_batch, leaf_entry`;
 
 /** The fields in the order of the columns. */
 function writeSample(rows: CopyRows, sampleId: string, sample: StoredSample): void {
   const { at, first, label, encoding, adapters, ingestAt, state } = sample;
-  rows.row(19).text(sampleId).int4(at.partition).int8(at.position);
+  rows.row(24).text(sampleId).int4(at.partition).int8(at.position);
   rows.int4(first.partition).int8(first.position).int2(label).bytea(encoding).int4Array(adapters);
   writeVersion(rows, state.ingest);
   rows.int4(ingestAt?.partition ?? null).int8(ingestAt?.position ?? null);
   writeVersion(rows, state.correction);
   rows.jsonb(payloadsJson(sample.payloads));
+  const { seal, leaf } = sample;
+  rows.bytea(seal.salt).bytea(seal.commitment).bytea(seal.membership);
+  rows.int8(leaf?.batch ?? null).int4(leaf?.entry ?? null);
 }
 
 function writeVersion(rows: CopyRows, version: Version | undefined): void {

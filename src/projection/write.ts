@@ -1,12 +1,16 @@
 import type { ClientBase } from 'pg';
 import type { Kernel } from '../model/kernel.js';
 import type { Shape } from '../model/statistics.js';
-import { int4Array, int8Array, textArray } from '../store/arrays.js';
+import { byteaArray, int4Array, int8Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
 import { keyText } from '../store/key-text.js';
 import { lockAdapters, type RemovedMember, subtractRemoved } from '../store/statistics.js';
+import { queueEntries } from '../store/tlog-queue.js';
 import type { Changes, Letter, Position, SampleChange, StoredSample } from './changes.js';
+import { leavesOf, placeOf } from './leaves.js';
+import { writeEvidence } from './write-evidence.js';
 import { writeGone } from './write-gone.js';
+import { placeRequests, writeRequests } from './write-requests.js';
 import { insertMemberships, insertSamples } from './write-samples.js';
 
 /** What subtracting a removed sample from the kept statistics needs. */
@@ -22,12 +26,20 @@ export async function write(
   changes: Changes,
   last: Mark,
 ): Promise<void> {
+  const requests = await writeRequests(client, changes);
+  const leaves = leavesOf(changes, requests);
+  const batch = leaves.entries.length > 0 ? await queueEntries(client, leaves.entries) : 0n;
   // What only repeats something known has left its row as it was.
-  const samples = changes.samples.filter(({ before, after }) => before !== after);
+  const samples = changes.samples
+    .filter(({ before, after }) => before !== after)
+    .map((one) => ({
+      ...one,
+      after: one.after && { ...one.after, leaf: placeOf(one.after, leaves, batch) },
+    }));
   const moved = samples.filter(({ before, after }) => !samePlace(before, after));
   const removed = moved.flatMap(({ sampleId, before, after }) => {
     const by = after?.at ?? changes.tombstones.get(sampleId)?.at;
-    return before && by ? [{ ...before, by }] : [];
+    return before && by ? [{ ...before, sampleId, by }] : [];
   });
   const added = moved.flatMap(({ after }) => (after ? [after] : []));
   if (removed.length > 0) await remove(client, arithmetic, removed, last);
@@ -37,7 +49,10 @@ export async function write(
   await keepContent(client, added);
   await markDirty(client, added, last, false);
   await writeSubjects(client, samples);
-  await writeGone(client, changes);
+  await writeGone(client, changes, requests);
+  await writeEvidence(client, changes, requests, leaves, batch);
+  await placeRequests(client, leaves.requests, batch);
+  await forgetSavedSeals(client, changes);
   await writeRestatements(client, changes);
   await writeLetters(client, changes);
 }
@@ -48,7 +63,7 @@ const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
 async function remove(
   client: ClientBase,
   { kernel, shape }: Arithmetic,
-  removed: readonly (StoredSample & { readonly by: Position })[],
+  removed: readonly (StoredSample & { readonly sampleId: string; readonly by: Position })[],
   last: Mark,
 ): Promise<void> {
   const members: RemovedMember[] = removed.flatMap(({ at, label, encoding, adapters }) =>
@@ -67,13 +82,22 @@ async function remove(
     [int4Array(members.map(({ adapter }) => adapter)), ...places],
   );
   await client.query(
-    `INSERT INTO removals (partition, position, content_partition, content_position)
-     SELECT * FROM unnest($1::int[], $2::int8[], $3::int[], $4::int8[])`,
+    `INSERT INTO removals (partition, position, content_partition, content_position, sample_id,
+                           commitment, membership, adapters)
+     SELECT by_partition, by_position, partition, position, sample_id, commitment, membership,
+            adapters::int[]
+     FROM unnest($1::int[], $2::int8[], $3::int[], $4::int8[], $5::text[], $6::bytea[], $7::bytea[],
+                 $8::text[])
+       AS r(by_partition, by_position, partition, position, sample_id, commitment, membership, adapters)`,
     [
       int4Array(removed.map(({ by }) => by.partition)),
       int8Array(removed.map(({ by }) => by.position)),
       int4Array(removed.map(({ at }) => at.partition)),
       int8Array(removed.map(({ at }) => at.position)),
+      textArray(removed.map(({ sampleId }) => sampleId)),
+      byteaArray(removed.map(({ seal }) => seal.commitment)),
+      byteaArray(removed.map(({ seal }) => seal.membership)),
+      textArray(removed.map(({ adapters }) => `{${adapters.join(',')}}`)),
     ],
   );
   await markDirty(client, removed, last, true);
@@ -136,6 +160,13 @@ async function writeSubjects(client: Queryable, samples: readonly SampleChange[]
       int8Array(rows.map(({ time }) => time)),
     ],
   );
+}
+
+async function forgetSavedSeals(client: Queryable, { restored }: Changes): Promise<void> {
+  if (restored.length === 0) return;
+  await client.query('DELETE FROM saved_seals WHERE sample_id = ANY($1::text[])', [
+    textArray(restored),
+  ]);
 }
 
 /** Samples that are to be written into the log again. */

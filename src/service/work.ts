@@ -28,6 +28,7 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
         topic: service.settings.topics.sampleEvents,
         group: PROJECTORS,
         activate: service.compute.activate,
+        erasureDeadlineMs: service.settings.erasureDeadlineMs,
         onAssigned: (partitions) => service.observe?.({ kind: 'assigned', partitions }),
         onBatch: (batch) => projected(service, batch),
         onStopped: (error) => partitionStopped(service, error),

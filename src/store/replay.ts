@@ -34,13 +34,25 @@ export async function dropProjections(
     await transaction(database.pool, async (client) => {
       await client.query(
         // Versions hold these contents; what is not there again once the log is projected was removed.
-        `INSERT INTO removals (partition, position, content_partition, content_position)
-         SELECT partition, o.position, partition, s.position
+        `INSERT INTO removals (partition, position, content_partition, content_position, sample_id,
+                               commitment, membership, adapters)
+         SELECT partition, o.position, partition, s.position, sample_id, commitment, membership, adapters
          FROM samples s JOIN offsets o USING (partition)`,
       );
       await client.query(
+        // What a sample is committed to stays, as long as its content does.
+        `INSERT INTO saved_seals
+         SELECT sample_id, coalesce(correction_digest, ingest_digest), salt, commitment, membership,
+                leaf_batch, leaf_entry
+         FROM samples
+         ON CONFLICT (sample_id) DO UPDATE
+           SET digest = excluded.digest, salt = excluded.salt, commitment = excluded.commitment,
+               membership = excluded.membership, leaf_batch = excluded.leaf_batch,
+               leaf_entry = excluded.leaf_entry`,
+      );
+      await client.query(
         `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
-                  restatements, adapter_statistics, dirty_adapters`,
+                  restatements, adapter_statistics, dirty_adapters, sets, set_pages, set_cut`,
       );
       // Where the log's last records were erased, it ends before what was projected of it. Where it
       // compacts, what was known of a sample may be in a record written since.

@@ -14,6 +14,7 @@ import { type Database, openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
 import { dropProjections } from '#src/store/replay.js';
 import { CompactingLog } from './compacting-log.js';
+import { memorySigner } from './signer.js';
 
 const TOPIC = 'sample-events';
 export const VERSIONS = 'model-versions';
@@ -26,6 +27,7 @@ export class Pipeline {
   readonly #model: Model;
   readonly #kernel: Kernel;
   readonly #compute: Compute;
+  #signer = memorySigner();
 
   constructor(url: string, model: Model, kernel: Kernel, compacts = false) {
     this.database = openDatabase(url);
@@ -45,6 +47,7 @@ export class Pipeline {
     const names = rows.map(({ name }) => name).join(', ');
     await pool.query(`TRUNCATE ${names} RESTART IDENTITY`);
     await saveModel(this.database, this.#model, {});
+    this.#signer = memorySigner();
   }
 
   async append(records: readonly NewRecord[]): Promise<void> {
@@ -64,7 +67,9 @@ export class Pipeline {
     const next = rows[0]?.position ?? 0n;
     const records = await this.log.read(TOPIC, next, count);
     if (records.length === 0) return 0;
-    const prepared = await prepare(this.#model, this.#compute.activate, records);
+    const { activate } = this.#compute;
+    const sealing = { model: this.#model, activate, erasureDeadlineMs: 86_400_000 };
+    const prepared = await prepare(sealing, records);
     const { database, log } = this;
     const options = { database, model: this.#model, kernel: this.#kernel, compacts: log.compacts };
     await apply(options, { partition: 0, next }, prepared);
@@ -108,7 +113,8 @@ export class Pipeline {
   }
 
   publish(): Promise<number[]> {
-    return publishPending({ database: this.database, log: this.log, topic: VERSIONS });
+    const { database, log } = this;
+    return publishPending({ database, log, topic: VERSIONS, signer: this.#signer });
   }
 
   async finish(): Promise<void> {

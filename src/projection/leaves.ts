@@ -1,0 +1,44 @@
+import { encodeLeaf } from '../audit/leaves.js';
+import type { Changes, GoneContent, LeafPlace, RequestRow, StoredSample } from './changes.js';
+import type { Requests } from './write-requests.js';
+
+/** The audit log's entries of a batch, and which of them records what. */
+export type Leaves = {
+  readonly entries: readonly Uint8Array[];
+  /** The entry of each content's ingest, if it is among these. */
+  readonly ingests: ReadonlyMap<StoredSample, number>;
+  readonly deletions: ReadonlyMap<GoneContent, number>;
+  /** Of requests that took nothing away. */
+  readonly requests: ReadonlyMap<RequestRow, number>;
+};
+
+/** Every content that came into force, whatever became of it within the batch, and every one that went. */
+export function leavesOf({ samples, gone }: Changes, requests: Requests): Leaves {
+  const entries: Uint8Array[] = [];
+  const add = (leaf: Parameters<typeof encodeLeaf>[0]) => entries.push(encodeLeaf(leaf)) - 1;
+  const ingests = new Map<StoredSample, number>();
+  const ingest = (sample: StoredSample | null) => {
+    if (!sample || sample.leaf) return;
+    const { commitment, membership } = sample.seal;
+    ingests.set(sample, add({ kind: 'ingest', commitment, membership }));
+  };
+  for (const { sample } of gone) ingest(sample);
+  for (const { after } of samples) ingest(after);
+  const deletions = new Map(
+    gone.map((one) => {
+      const { commitment } = one.sample.seal;
+      const request = one.because && requests.commitmentOf(one.because);
+      return [one, add({ kind: 'delete', commitment, request })] as const;
+    }),
+  );
+  const idle = requests.fresh.filter(({ removed }) => removed === 0);
+  const asked = idle.map((row) => {
+    const { commitment: request } = row.sealed;
+    return [row, add({ kind: 'delete', commitment: null, request })] as const;
+  });
+  return { entries, ingests, deletions, requests: new Map(asked) };
+}
+
+/** Where a content's ingest is in the log. */
+export const placeOf = (sample: StoredSample, { ingests }: Leaves, batch: bigint): LeafPlace =>
+  sample.leaf ?? { batch, entry: ingests.get(sample) ?? -1 };
