@@ -74,6 +74,10 @@ export type Lies = {
   readonly carried?: readonly number[];
   /** The train-intent is logged after the version. */
   readonly intentAfter?: boolean;
+  readonly weights?: (adapter: number) => Uint8Array;
+  readonly retires?: readonly Retirement[];
+  /** What happens between train-intent and version. */
+  readonly meanwhile?: () => void;
 };
 
 export const ORIGIN = 'legonet.example/log';
@@ -87,6 +91,7 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
   const config = sha256(utf8('configuration'));
   const code = sha256(utf8('code'));
 
+  const entries: Uint8Array[] = [];
   const leaves: Uint8Array[] = [];
   const keys: SignerKey[] = [generateKey(ORIGIN, random())];
   const rotations: Evidence['log']['rotations'][number][] = [];
@@ -100,7 +105,11 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
   const vkey = (which = keys.length - 1) => formatVerifierKey(keys[which] as SignerKey);
 
   /** Index of the entry. */
-  const append = (leaf: Leaf): number => leaves.push(leafHash(encodeLeaf(leaf))) - 1;
+  function append(leaf: Leaf): number {
+    const entry = encodeLeaf(leaf);
+    entries.push(entry);
+    return leaves.push(leafHash(entry)) - 1;
+  }
 
   function ingest(id: string, label = 'cat'): Sample {
     const salt = random();
@@ -151,11 +160,12 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
     deletions.set(id, { ...deletion, erased: { index, places } });
   }
 
-  function rotate(): void {
+  /** `by`: whoever signs that the new key takes the place of the old one. */
+  function rotate(by: SignerKey = key()): void {
     const old = key();
     keys.push(generateKey(ORIGIN, random()));
     const to = vkey();
-    const signature = signEd25519(rotationMessage(ORIGIN, to), old.seed);
+    const signature = signEd25519(rotationMessage(ORIGIN, to), by.seed);
     const index = append({ kind: 'key', vkey: to, oldKeyId: old.id, signature });
     rotations.push({ from: formatVerifierKey(old), to, signature, index });
   }
@@ -178,14 +188,6 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
       setRoot: setRoot(members),
       members: BigInt(members.length),
     }));
-    const trained = declared.map((set, adapter) => {
-      const before = parent?.trained[adapter];
-      const carry = before && (!dirty.has(adapter) || lies.carried?.includes(adapter));
-      const weights = sha256(utf8('weights'), set.setRoot);
-      return carry
-        ? { ...set, weights: before.weights, builtIn: before.builtIn }
-        : { ...set, weights, builtIn: version };
-    });
     const retainedRoot = setRoot(retainedSet);
     const count = BigInt(retainedSet.length);
     const sharedFields = { config, retainedRoot, retained: count };
@@ -193,11 +195,19 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
     const intentLeaf: Leaf = { kind: 'train-intent', ...sharedFields, code, sets: sets32 };
     const intent = leafHash(encodeLeaf(intentLeaf));
     const intentFirst = lies.intentAfter ? -1 : append(intentLeaf);
+    lies.meanwhile?.();
+    const trained = declared.map((set, adapter) => {
+      const before = parent?.trained[adapter];
+      const carry = before && (!dirty.has(adapter) || lies.carried?.includes(adapter));
+      const weights = lies.weights?.(adapter) ?? sha256(utf8('weights'), set.setRoot);
+      return carry
+        ? { ...set, weights: before.weights, builtIn: before.builtIn }
+        : { ...set, weights, builtIn: version };
+    });
     const model = sha256(utf8('model'), ...trained.map(({ weights }) => weights));
     const cut = { '0': String(leaves.length) };
-    const retires = parent
-      ? [{ first: parent.version, last: parent.version, retiredAt: TIME }]
-      : [];
+    const replaced = parent && { first: parent.version, last: parent.version, retiredAt: TIME };
+    const retires = lies.retires ?? (replaced ? [replaced] : []);
     const payload = unlearningPayload({
       name: 'digits',
       model,
@@ -302,6 +312,8 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
 
   return {
     adapters,
+    /** Of the log, and their hashes. */
+    entries,
     leaves,
     keys,
     versions,

@@ -17,12 +17,16 @@ export type Rotation = {
 export const keysOf = (trusted: string, rotations: readonly Rotation[]): VerifierKey[] =>
   [rotations[0]?.from ?? trusted, ...rotations.map(({ to }) => to)].map(parseVerifierKey);
 
-/** Throws why the trusted key and the one in force are not of one log. */
+/** Throws why the trusted key and the one in force are not both of this log. */
 export function checkRotations(
   origin: string,
   trusted: string,
   rotations: readonly Rotation[],
 ): void {
+  for (const { name, type } of keysOf(trusted, rotations)) {
+    must(name === origin, `the key is named ${name}, and the log ${origin}`);
+    must(type === 'ed25519', 'the key is not one that signs for a log');
+  }
   rotations.forEach(({ from, to, signature }, i) => {
     must(i === 0 || from === rotations[i - 1]?.to, 'a rotation begins with another key');
     const { publicKey } = parseVerifierKey(from);

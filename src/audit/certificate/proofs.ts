@@ -28,6 +28,7 @@ export function checkProofs(list: List, signed: Signed, opening: Opening | undef
   list.check('order', () => order(certificate));
   list.check('lineage', () => lineage(certificate));
   list.check('rebuilt', () => rebuilt(certificate));
+  checkSuperseded(list, certificate);
   if (isLogged) checkErasure(list, certificate);
   if (opening) list.check('opening', () => opened(certificate, opening));
   else list.skip('opening', 'whether this is your sample shows only with its receipt');
@@ -147,7 +148,6 @@ function lineage(certificate: Certificate): string {
     const named = after.parentVersion === before.version;
     must(named, `the statement names another parent than version ${before.version}`);
   }
-  must(first.deletions > 0, `version ${first.version} applied no request`);
   return before
     ? `version ${first.version}, the first without the sample, came right after the last with it`
     : `version ${first.version} is a version since the request`;
@@ -164,6 +164,21 @@ function rebuilt(certificate: Certificate): string {
   return before
     ? `each of its adapters was built for version ${first} or a later one`
     : 'no adapter had it, so none had to be built';
+}
+
+function checkSuperseded(list: List, { before, applied, after }: Certificate): void {
+  if (!before || applied) {
+    const why = before ? `the statement of version ${applied?.version} says it` : 'there is none';
+    list.skip('superseded', `which versions with the sample are retired: ${why}`);
+    return;
+  }
+  list.check('superseded', () => {
+    const of = after.retires.find(
+      ({ first, last }) => first <= before.version && before.version <= last,
+    );
+    must(of !== undefined, `version ${before.version}, which held the sample, is not retired`);
+    return `versions ${of.first} to ${of.last} are declared retired, since ${of.retiredAt}`;
+  });
 }
 
 function checkErasure(list: List, { erased, request }: Certificate): void {

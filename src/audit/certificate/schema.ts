@@ -15,9 +15,10 @@ const MAX_LENGTH = 1_000_000;
 
 /** What no certificate shows, in every certificate. */
 export const NOT_SHOWN = [
-  'that no model was trained on data that the log does not declare',
-  'that the weights were trained on the sets that the log declares: train them again to see',
-  'that no copy of the sample is left elsewhere',
+  'that the server trained on no data that the log does not declare',
+  'that the weights come from the sets that the log declares: to see that, train again',
+  'that no copy of the sample is left elsewhere, or in other hands',
+  'that times and erasures are as the server declares them',
 ] as const;
 
 const request = z
@@ -130,7 +131,12 @@ export const certificate = z
     erased: erased.nullable().describe('Null while erasure is under way.'),
     ingested: ingested.nullable(),
     log,
-    notShown: z.tuple([z.literal(NOT_SHOWN[0]), z.literal(NOT_SHOWN[1]), z.literal(NOT_SHOWN[2])]),
+    notShown: z.tuple([
+      z.literal(NOT_SHOWN[0]),
+      z.literal(NOT_SHOWN[1]),
+      z.literal(NOT_SHOWN[2]),
+      z.literal(NOT_SHOWN[3]),
+    ]),
     origin: text.describe('Of the log.'),
     request,
     sample,

@@ -18,6 +18,7 @@ export const CHECKS = [
   'order',
   'lineage',
   'rebuilt',
+  'superseded',
   'erasure',
   'opening',
 ] as const;
