@@ -9,7 +9,7 @@ import { multiproofFromTiles } from '../audit/log/tile-proofs.js';
 import { encodeSetProof } from '../audit/sets/encoding.js';
 import { EMPTY } from '../audit/sets/tree.js';
 import { LegonetError } from '../errors.js';
-import { formatTime } from '../events/time.js';
+import { clampTime, formatTime } from '../events/time.js';
 import { type Database, transaction } from './database.js';
 import {
   type EvidenceRow,
@@ -111,7 +111,7 @@ function requestOf(row: RequestRow): Omit<Evidence['request'], 'index'> {
     target: row.target,
     salt: row.salt,
     requestedAt: row.requested_at === null ? null : formatTime(row.requested_at),
-    loggedAt: formatTime(row.logged_at),
+    loggedAt: formatTime(clampTime(row.logged_at)),
     deadline: formatTime(row.deadline),
   };
 }
