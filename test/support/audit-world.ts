@@ -76,6 +76,8 @@ export type Lies = {
   readonly intentAfter?: boolean;
   readonly weights?: (adapter: number) => Uint8Array;
   readonly retires?: readonly Retirement[];
+  /** Leaf hash of the version that it says it came after. */
+  readonly parent?: Uint8Array;
   /** What happens between train-intent and version. */
   readonly meanwhile?: () => void;
 };
@@ -229,7 +231,7 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
       adapters: adaptersRoot(trained),
       deletions: applied,
       intent,
-      parent: parent?.leaf ?? null,
+      parent: lies.parent ?? parent?.leaf ?? null,
       statement: sha256(payload),
     };
     const leaf: Leaf = { kind: 'version', ...fields };
