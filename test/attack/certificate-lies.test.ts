@@ -81,6 +81,7 @@ function caught(
 function resigned(world: AuditWorld, evidence: Evidence): Evidence {
   const certificate: Certificate = {
     ...evidence,
+    after: { ...evidence.after, shared: [] },
     type: CERTIFICATE_TYPE,
     notShown: [...NOT_SHOWN],
   };

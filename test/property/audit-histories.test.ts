@@ -64,6 +64,6 @@ test('whatever happened, each deletion has a certificate that holds, and no live
     ),
     { numRuns: 100 },
   );
-  expect(certificates).toBeGreaterThan(50);
-  expect(refusals).toBeGreaterThan(50);
+  expect(certificates).toBeGreaterThan(20);
+  expect(refusals).toBeGreaterThan(20);
 });

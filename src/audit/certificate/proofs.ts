@@ -9,6 +9,7 @@ import {
   logRoot,
   membershipOf,
   type Roots,
+  retainedAbsence,
   rootOfProof,
   rootWith,
   rootWithout,
@@ -51,9 +52,9 @@ function checkSets(list: List, certificate: Certificate): Roots | undefined {
     list.skip('presence-before', 'no version ever held the sample, so it was ingested only');
   const retained = list.value(
     'absence-retained',
-    () => rootOfProof(certificate, after.absence, value),
+    () => rootOfProof(certificate, retainedAbsence(certificate), value),
     () => {
-      rootWithout(certificate, after.absence);
+      rootWithout(certificate, retainedAbsence(certificate));
       return `the retained set of version ${after.version} is without the sample`;
     },
   );

@@ -9,8 +9,10 @@ import { multiproofRoot } from '../log/merkle.js';
 import { decodeSetProof } from '../sets/encoding.js';
 import { type SetProof, verifyAbsence, verifyPresence } from '../sets/proof.js';
 import { unlearningPayload } from '../statement.js';
+import { must } from './checklist.js';
 import { split } from './fields.js';
 import type { Certificate } from './schema.js';
+import { fillInShared } from './shared.js';
 
 /*
  * From the fields of a certificate to what they commit to: roots from proofs, and the entries of the log from
@@ -20,6 +22,14 @@ import type { Certificate } from './schema.js';
 /** Value of the sample in all its sets. */
 export const membershipOf = ({ sample }: Certificate): Uint8Array =>
   membershipCommitment(sample.membershipSalt, sample.adapters);
+
+/** The proof of absence from the retained set of the version in service. Throws `set_proof_invalid`. */
+export function retainedAbsence({ before, after }: Certificate): Uint8Array {
+  const { absence, shared } = after;
+  if (before) return fillInShared({ proof: absence, shared }, before.presence);
+  must(shared.length === 0, 'nothing is shared with a proof that is not there');
+  return absence;
+}
 
 /** Retained root of the last version that held the sample. Throws `set_proof_invalid`. */
 export function rootWith({ sample }: Certificate, proof: Uint8Array, value: Uint8Array) {

@@ -77,7 +77,7 @@ const retirement = z.strictObject({ first: uint32, last: uint32, retiredAt: time
 
 const after = z
   .strictObject({
-    absence: bytes.describe('From the retained set.'),
+    absence: bytes.describe('From the retained set, without what is shared.'),
     adapters: z
       .strictObject({
         absence: z.array(bytes).describe('From the set of each.'),
@@ -101,6 +101,10 @@ const after = z
     retained: natural,
     retires: z.array(retirement).max(100).describe('Versions that this one took out of service.'),
     sets: hash,
+    shared: z
+      .array(uint32)
+      .max(256)
+      .describe('Levels at which the siblings of before.presence are those of absence as well.'),
     signature: signature.describe('Over the statement of this version, by DSSE.'),
     version: uint32,
   })
