@@ -19,7 +19,7 @@ import {
 } from '#src/audit/log/keys.js';
 import { inclusionProofOf, nodesOver, rootOf } from '#src/audit/log/merkle.js';
 import { addSignature, formatNote, openNote, parseNote, signNote } from '#src/audit/log/note.js';
-import { cosignText, signText } from '#src/audit/log/signatures.js';
+import { cosignText, signText, verifyText } from '#src/audit/log/signatures.js';
 import { formatTlogProof, parseTlogProof, verifyTlogProof } from '#src/audit/log/tlog-proof.js';
 
 const code = (code: string) => expect.objectContaining({ code });
@@ -94,6 +94,13 @@ describe('a key', () => {
   });
 });
 
+test('a signature is verified only with a key of its name and id', () => {
+  const signature = signText(text, key);
+  expect(verifyText(text, key, signature)).toEqual({ key, time: null });
+  expect(verifyText(text, key, { ...signature, name: 'example.com/other' })).toBeNull();
+  expect(verifyText(text, key, { ...signature, id: signature.id ^ 1 })).toBeNull();
+});
+
 describe('a note', () => {
   test('is read back, from bytes too, with empty lines in its text', () => {
     const signed = signNote('one\n\ntwo — three\n', [key]);
@@ -136,6 +143,8 @@ describe('a note', () => {
     ['has a lone surrogate', note.replace('example', '\udc00')],
     ['has two spaces in a signature', note.replace(/ (\S+)\n$/, '  $1\n')],
     ['has a space after a signature', note.replace(/\n$/, ' \n')],
+    ['has a no-break space in a name', note.replace('— example.com', '— example\u00a0com')],
+    ['has a plus in a name', note.replace('— example.com', '— example+com')],
     ['has a hyphen for the dash', note.replace('—', '-')],
     ['has a signature of 4 bytes', note.replace(/ \S+\n$/, ' AAAAAA==\n')],
     ['has base64 without padding', note.replace(/=+\n$/, '\n')],
