@@ -28,10 +28,20 @@ ALTER TABLE tlog_tiles ALTER hashes SET STORAGE EXTERNAL;
 -- it holds its lock.
 CREATE TABLE tlog_head (
   singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  log         uuid NOT NULL DEFAULT gen_random_uuid(), -- which log it is, in backups too
   size        bigint NOT NULL,
   root        bytea NOT NULL,
   signed_size bigint NOT NULL DEFAULT 0,
   checkpoint  text
+);
+
+-- The keys that have signed the log, the last one in force. Each but the first has its entry.
+CREATE TABLE tlog_keys (
+  ordinal    int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  vkey       text NOT NULL UNIQUE,
+  leaf_batch bigint,
+  leaf_entry int,
+  added_at   timestamptz NOT NULL DEFAULT now()
 );
 
 -- What a sample's content is committed to. The salt goes with the row.
@@ -87,14 +97,22 @@ CREATE TABLE evidence (
   erase_batch     bigint,
   erase_entry     int
 );
+CREATE INDEX evidence_by_commitment ON evidence (commitment);
 CREATE INDEX evidence_by_request ON evidence (request_id);
 CREATE INDEX evidence_not_erased ON evidence (sample_id) WHERE erasure IS NULL;
 
 -- A version's entries in the log, and what is attested of it.
 ALTER TABLE versions
+  ADD started_at   timestamptz,
   ADD intent       bytea,              -- the entry
   ADD intent_batch bigint,
   ADD leaf         bytea,              -- the entry
   ADD leaf_batch   bigint,
   ADD statement    text,               -- in-toto, canonical JSON
   ADD attestation  jsonb;              -- DSSE envelopes, once signed
+
+-- The cut that the training sets (`sets`) are at; no row before they are made.
+CREATE TABLE set_cut (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  cut       jsonb NOT NULL              -- partition -> next position
+);

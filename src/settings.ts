@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { LegonetError } from './errors.js';
+import { isAddress, type KafkaSettings, kafkaSettings, MECHANISMS } from './kafka-settings.js';
 
 const whole = (minimum: number, maximum: number, unit = 'number') => {
   const expected = `expected a whole ${unit}, ${minimum} to ${maximum}`;
@@ -13,7 +14,6 @@ const whole = (minimum: number, maximum: number, unit = 'number') => {
 };
 const DAY_MS = 86_400_000;
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
-const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 const BROKERS = 'expected host:port, several separated by commas';
 
 const pem = (what: string) =>
@@ -59,11 +59,20 @@ const schema = z.object({
     .regex(/^[A-Za-z0-9._:-]+$/, 'expected a host name or an IP address')
     .default('127.0.0.1'),
   LEGONET_HTTP_PORT: whole(0, 65_535).prefault('7070'),
+  LEGONET_SIGNING_KEY: z
+    .string()
+    .regex(/^PRIVATE\+KEY\+/, 'expected a key as `legonet keygen` writes it')
+    .optional(),
+  LEGONET_LOG_ORIGIN: z
+    .string()
+    .regex(/^[^\s+]{1,200}$/u, 'expected up to 200 characters, no space and no plus sign')
+    .optional(),
+  LEGONET_AUDIT_DIR: z.string().min(1).optional(),
   LEGONET_TOKENS_FILE: z.string().min(1).optional(),
   LEGONET_STALLED_AFTER_MS: whole(1000, DAY_MS, 'number of milliseconds').prefault('60000'),
   LOG_LEVEL: z.enum(LEVELS, `expected one of ${LEVELS.join(', ')}`).default('info'),
 });
-type Values = z.infer<typeof schema>;
+export type Values = z.infer<typeof schema>;
 type Name = keyof Values;
 
 /** Settings that may hold a secret: each is also read from the file that NAME_FILE names. */
@@ -74,44 +83,8 @@ const SECRETS = [
   'KAFKA_SSL_CA',
   'KAFKA_SSL_CERT',
   'KAFKA_SSL_KEY',
+  'LEGONET_SIGNING_KEY',
 ] as const satisfies readonly Name[];
-
-/** Settings that make no sense unless another one is there. */
-const REQUIRED: readonly (readonly [Name, Name])[] = [
-  ['KAFKA_SASL_MECHANISM', 'KAFKA_BROKERS'],
-  ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME'],
-  ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_PASSWORD'],
-  ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM'],
-  ['KAFKA_SASL_PASSWORD', 'KAFKA_SASL_MECHANISM'],
-  ['KAFKA_SSL', 'KAFKA_BROKERS'],
-  ['KAFKA_SSL_CA', 'KAFKA_SSL'],
-  ['KAFKA_SSL_CERT', 'KAFKA_SSL'],
-  ['KAFKA_SSL_CERT', 'KAFKA_SSL_KEY'],
-  ['KAFKA_SSL_KEY', 'KAFKA_SSL'],
-  ['KAFKA_SSL_KEY', 'KAFKA_SSL_CERT'],
-  ['KAFKA_REPLICATION_FACTOR', 'KAFKA_BROKERS'],
-  ['KAFKA_MIN_INSYNC_REPLICAS', 'KAFKA_BROKERS'],
-];
-
-/** How to reach Kafka, and how topics are made there. */
-export type KafkaSettings = {
-  /** host:port each. */
-  readonly brokers: readonly string[];
-  readonly sasl?: {
-    readonly mechanism: (typeof MECHANISMS)[number];
-    readonly username: string;
-    readonly password: string;
-  };
-  /** TLS, with PEM texts: certificates to trust besides the system's, and ours to show. */
-  readonly ssl?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly partitions: number;
-  /** Undefined: the broker's default. */
-  readonly replicationFactor: number | undefined;
-  readonly minInsyncReplicas: number | undefined;
-  readonly groupId: string;
-  /** Without a sign of life for so long, a process loses its partitions to the others. */
-  readonly sessionTimeoutMs: number;
-};
 
 export type Topics = {
   readonly sampleEvents: string;
@@ -129,6 +102,16 @@ export type HttpSettings = {
   readonly stalledAfterMs: number;
 };
 
+/** How the audit log is signed. */
+export type AuditSettings = {
+  /** A signed-note signer key; undefined: the log's own in `directory`. */
+  readonly signingKey: string | undefined;
+  /** The log's name; undefined: that of the key. */
+  readonly origin: string | undefined;
+  /** Where each log has its last signed checkpoint, and its key if none is set. */
+  readonly directory: string;
+};
+
 export type Settings = {
   /** Undefined: the embedded server in the data directory. */
   readonly databaseUrl: string | undefined;
@@ -141,6 +124,7 @@ export type Settings = {
   readonly buildDelayMs: number;
   /** From the deletion of a sample until its payload is gone from the log. */
   readonly erasureDeadlineMs: number;
+  readonly audit: AuditSettings;
   readonly http: HttpSettings;
   readonly logLevel: string;
 };
@@ -161,6 +145,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   }
   const values = result.data;
   const prefix = values.KAFKA_TOPIC_PREFIX;
+  const dataDir = resolve(values.LEGONET_DATA_DIR);
   return {
     databaseUrl: values.DATABASE_URL,
     kafka: kafkaSettings(values),
@@ -169,10 +154,15 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
       modelVersions: `${prefix}model-versions`,
       deadLetters: `${prefix}dead-letters`,
     },
-    dataDir: resolve(values.LEGONET_DATA_DIR),
+    dataDir,
     model: values.LEGONET_MODEL,
     buildDelayMs: values.LEGONET_BUILD_DELAY_MS,
     erasureDeadlineMs: values.LEGONET_ERASURE_DEADLINE_MS,
+    audit: {
+      signingKey: values.LEGONET_SIGNING_KEY,
+      origin: values.LEGONET_LOG_ORIGIN,
+      directory: resolve(values.LEGONET_AUDIT_DIR ?? join(dataDir, 'audit')),
+    },
     http: {
       host: values.LEGONET_HTTP_HOST,
       port: values.LEGONET_HTTP_PORT,
@@ -181,46 +171,6 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     },
     logLevel: values.LOG_LEVEL,
   };
-}
-
-function kafkaSettings(values: Values): KafkaSettings | undefined {
-  for (const [name, other] of REQUIRED) {
-    if (values[name] !== undefined && values[other] === undefined) {
-      throw new LegonetError('invalid_setting', `${name}: expected ${other} to be set as well`);
-    }
-  }
-  const { KAFKA_SSL: ssl, KAFKA_SSL_CA: ca, KAFKA_SSL_CERT: cert, KAFKA_SSL_KEY: key } = values;
-  if (ssl === 'false' && (ca ?? cert) !== undefined) {
-    throw new LegonetError('invalid_setting', 'KAFKA_SSL: expected true, for certificates are set');
-  }
-  const [factor, insync] = [values.KAFKA_REPLICATION_FACTOR, values.KAFKA_MIN_INSYNC_REPLICAS];
-  if (factor !== undefined && insync !== undefined && insync > factor) {
-    throw new LegonetError(
-      'invalid_setting',
-      `KAFKA_MIN_INSYNC_REPLICAS: expected at most KAFKA_REPLICATION_FACTOR, ${factor}`,
-    );
-  }
-  if (!values.KAFKA_BROKERS) return undefined;
-  const { KAFKA_SASL_USERNAME: username = '', KAFKA_SASL_PASSWORD: password = '' } = values;
-  const mechanism = values.KAFKA_SASL_MECHANISM;
-  return {
-    brokers: values.KAFKA_BROKERS,
-    ...(mechanism && { sasl: { mechanism, username, password } }),
-    ...(ssl === 'true' && {
-      ssl: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
-    }),
-    partitions: values.KAFKA_PARTITIONS,
-    replicationFactor: factor,
-    minInsyncReplicas: insync,
-    groupId: values.KAFKA_GROUP_ID,
-    sessionTimeoutMs: values.KAFKA_SESSION_TIMEOUT_MS,
-  };
-}
-
-/** Whether it is host:port. IPv6 only by name: kafkajs cuts at the first colon. */
-function isAddress(text: string): boolean {
-  const [, port = '0'] = /^[A-Za-z0-9._-]+:(\d{1,5})$/.exec(text) ?? [];
-  return Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 function readSecret(name: string, file: string): string {

@@ -5,9 +5,11 @@ import { type Database, transaction } from '../store/database.js';
 import { countBuilders } from '../store/lock.js';
 import { type Traced, traced } from '../tracing.js';
 import { announce } from './announce.js';
+import { declareIntent, keepHeld, proveHeld, recordVersion } from './attest.js';
 import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
 import { type BuildPlan, cutJson, readPlan } from './plan.js';
+import { setsAt, writeSetsAt } from './sets.js';
 import { buildShared, SHARE_FROM } from './share.js';
 import { endBuild } from './tasks.js';
 import { buildAll } from './work.js';
@@ -81,15 +83,15 @@ async function buildFrom(
   signal: AbortSignal,
 ): Promise<BuildOutcome | null> {
   const { plan } = cut;
-  const { built, shared } = await buildAdapters(options, cut, signal);
+  const { built, shared, audit } = await buildAdapters(options, cut, signal);
   span.note({ adapters_rebuilt: built.size, deletions: plan.deletions.length });
   try {
-    if (built.size > 0 || plan.latest === null) {
-      const next = nextVersion(options.model, plan, built, shared, span.traceparent);
+    if (audit) {
+      const next = nextVersion(options.model, plan, { built, shared, ...audit }, span.traceparent);
       span.note({ version: next.version });
       return await commit(options, next);
     }
-    await applyWithoutBuild(options.database, plan, plan.latest.version);
+    if (plan.latest) await applyWithoutBuild(options.database, plan, plan.latest.version);
     return null;
   } finally {
     if (shared !== null) await endBuild(options.database, shared);
@@ -97,22 +99,39 @@ async function buildFrom(
 }
 
 type Built = Pick<NewVersion, 'built' | 'shared'>;
+/** Null where there is nothing to train. */
+type Audited = { readonly audit: Pick<NewVersion, 'sets' | 'intent' | 'held'> | null };
 
 async function buildAdapters(
   options: BuildOptions,
   { client, snapshot, plan }: Cut,
   signal: AbortSignal,
-): Promise<Built> {
+): Promise<Built & Audited> {
   try {
+    const audit = await declare(options, client, plan);
     const built = await rebuild(options, plan, snapshot, signal);
     await client.query('COMMIT');
     client.release();
-    return built;
+    return { ...built, audit };
   } catch (error) {
     // The session ends with whatever is left open in it, the exported snapshot included.
     client.release(true);
     throw error;
   }
+}
+
+/** Commits to what the adapters are to be trained on, before they are. */
+async function declare(
+  { database, model, now, reached = () => {} }: BuildOptions,
+  client: PoolClient,
+  plan: BuildPlan,
+): Promise<Audited['audit']> {
+  if (plan.dirty.length === 0) return null;
+  const sets = await setsAt(client, database, plan.cut, model.configuration.adapters);
+  const held = await proveHeld(client, plan, sets);
+  const intent = await declareIntent(database, model, plan, sets, now());
+  reached('build.intent-declared');
+  return { sets, held, intent };
 }
 
 /** With others, where there are any and it pays. */
@@ -149,6 +168,10 @@ async function commit(
   reached('build.before-commit');
   const retirements = await transaction(database.pool, async (tx) => {
     const retired = await commitVersion(tx, next);
+    await writeSetsAt(tx, next.sets, plan.cut);
+    await keepHeld(tx, next.held, plan.latest?.version);
+    const versions = retired.map(({ version }) => version);
+    await recordVersion(tx, model, next, versions, now());
     await announce(tx, model, next, retired, now());
     reached('build.in-commit');
     return retired;
@@ -167,10 +190,10 @@ async function commit(
 function nextVersion(
   model: Model,
   plan: BuildPlan,
-  built: ReadonlyMap<number, Rebuilt>,
-  shared: string | null,
+  work: Pick<NewVersion, 'built' | 'shared' | 'sets' | 'intent' | 'held'>,
   traceparent: string | null,
 ): NewVersion {
+  const { built } = work;
   const digests = plan.digests.map((digest, adapter) => built.get(adapter)?.digest ?? digest ?? '');
   const parent = plan.latest?.version ?? null;
   return {
@@ -179,8 +202,7 @@ function nextVersion(
     modelDigest: modelDigest(model.digest, digests),
     configDigest: model.digest,
     plan,
-    built,
-    shared,
+    ...work,
     traceparent,
   };
 }

@@ -1,3 +1,4 @@
+import { decodeLeaf } from '../audit/leaves.js';
 import { readTrace } from '../events/trace-context.js';
 import type { Queryable } from '../store/database.js';
 import { readOffsets } from '../store/offsets.js';
@@ -14,13 +15,24 @@ export type BuildPlan = {
   /** Adapters to rebuild, the largest first: the last one must not keep one thread busy alone. */
   readonly dirty: readonly Dirty[];
   readonly retained: bigint;
-  readonly latest: { readonly version: number; readonly retired: boolean } | null;
+  readonly latest: Latest | null;
   /** Weights digest in force, by adapter; null for one never built. */
   readonly digests: readonly (string | null)[];
+  /** The version that each was built in; null for one never built. */
+  readonly builtIn: readonly (number | null)[];
   /** Requests that no version applies yet. */
   readonly deletions: readonly string[];
   /** The traces of these requests, and of what made adapters dirty; the first of each. */
   readonly causes: Causes;
+};
+
+export type Latest = {
+  readonly version: number;
+  readonly retired: boolean;
+  /** Its entry in the audit log; null for a version from before there was one. */
+  readonly entry: Uint8Array | null;
+  /** Root of its retained set. */
+  readonly retainedRoot: Buffer | null;
 };
 
 /** An adapter, and the version it was last built in. */
@@ -78,9 +90,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
             EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = a.adapter) AS dirty
      FROM adapters a ORDER BY a.adapter`,
   );
-  const latest = await client.query<{ version: number; retired: boolean }>(
-    `SELECT version, retired_at IS NOT NULL AS retired FROM versions ORDER BY version DESC LIMIT 1`,
-  );
+  const latest = await readLatest(client);
   const counts = await client.query<CountsRow>(
     `SELECT ${REPLAYING} AS replaying,
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
@@ -102,14 +112,27 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
       .filter((row) => row.dirty || row.weights_digest === null)
       .sort((a, b) => (b.members ?? 0) - (a.members ?? 0)),
     retained: counts.rows[0]?.retained ?? 0n,
-    latest: latest.rows[0] ?? null,
+    latest,
     digests: adapters.rows.map((row) => row.weights_digest),
+    builtIn: adapters.rows.map((row) => row.builtIn),
     deletions,
     causes: {
       deletions: contexts(counts.rows[0]?.asked),
       others: contexts(counts.rows[0]?.touched),
     },
   };
+}
+
+async function readLatest(client: Queryable): Promise<Latest | null> {
+  const { rows } = await client.query<{ version: number; retired: boolean; leaf: Buffer | null }>(
+    `SELECT version, retired_at IS NOT NULL AS retired, leaf FROM versions
+     ORDER BY version DESC LIMIT 1`,
+  );
+  const [row] = rows;
+  if (!row) return null;
+  const leaf = row.leaf && decodeLeaf(row.leaf);
+  const retainedRoot = leaf?.kind === 'version' ? Buffer.from(leaf.retainedRoot) : null;
+  return { version: row.version, retired: row.retired, entry: row.leaf, retainedRoot };
 }
 
 const contexts = (traceparents: readonly string[] = []) =>

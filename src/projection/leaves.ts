@@ -12,8 +12,6 @@ export type Leaves = {
   readonly requests: ReadonlyMap<RequestRow, number>;
 };
 
-const NOTHING = new Uint8Array(32);
-
 /** Every content that came into force, whatever became of it within the batch, and every one that went. */
 export function leavesOf({ samples, gone }: Changes, requests: Requests): Leaves {
   const entries: Uint8Array[] = [];
@@ -29,14 +27,14 @@ export function leavesOf({ samples, gone }: Changes, requests: Requests): Leaves
   const deletions = new Map(
     gone.map((one) => {
       const { commitment } = one.sample.seal;
-      const request = (one.because && requests.commitmentOf(one.because)) ?? NOTHING;
+      const request = one.because && requests.commitmentOf(one.because);
       return [one, add({ kind: 'delete', commitment, request })] as const;
     }),
   );
   const idle = requests.fresh.filter(({ removed }) => removed === 0);
   const asked = idle.map((row) => {
     const { commitment: request } = row.sealed;
-    return [row, add({ kind: 'delete', commitment: NOTHING, request })] as const;
+    return [row, add({ kind: 'delete', commitment: null, request })] as const;
   });
   return { entries, ingests, deletions, requests: new Map(asked) };
 }

@@ -4,7 +4,10 @@ import type { EventLog } from '../log/event-log.js';
 import { int8Array } from '../store/arrays.js';
 import { transaction } from '../store/database.js';
 import { type TraceContext, traced } from '../tracing.js';
+import { attestVersions } from './attest.js';
 import type { PublishOptions } from './options.js';
+import { signLog } from './sign.js';
+import type { Signer } from './signer.js';
 
 type OutboxRow = {
   id: bigint;
@@ -15,25 +18,31 @@ type OutboxRow = {
   traceparent: string | null;
 };
 
+export type PublisherOptions = PublishOptions & { readonly signer: () => Promise<Signer> };
+
 const BATCH = 100;
 
 /**
- * Sends what the outbox holds to the model-versions topic, in order, at least once (a crash between
+ * Signs the log and then sends what the outbox holds to the model-versions topic, in order, at least once (a crash between
  * sending and marking sends again; subscribers tell by the event's id). Returns versions published.
  */
-export async function publishPending(options: PublishOptions): Promise<number[]> {
+export async function publishPending(options: PublisherOptions): Promise<number[]> {
   const { database, log, topic, reached = () => {} } = options;
+  const signer = await options.signer();
   const versions: number[] = [];
   for (;;) {
     const { rows } = await database.pool.query<OutboxRow>(
       `SELECT id, kind, version, key, value, traceparent FROM outbox WHERE published_at IS NULL
        ORDER BY id LIMIT ${BATCH}`,
     );
+    const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
+    // What these rows announce was queued with them: it is in the log before anybody hears of it.
+    await signLog(database, signer);
     if (rows.length === 0) return versions;
+    await attestVersions(database, signer, published);
     reached('publish.before-append');
     await send(log, topic, rows);
     reached('publish.after-append');
-    const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
     await transaction(database.pool, async (client) => {
       await client.query('UPDATE outbox SET published_at = now() WHERE id = ANY($1::int8[])', [
         int8Array(rows.map(({ id }) => id)),

@@ -6,6 +6,7 @@ import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
+import { openSigner, type Signer } from '../publish/signer.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { requireModel } from '../store/model.js';
@@ -20,6 +21,8 @@ export type Service = {
   readonly kernel: Kernel;
   readonly compute: Compute;
   readonly logger: Logger;
+  /** What signs the audit log. */
+  readonly signer: () => Promise<Signer>;
   /** How far a build has come. */
   readonly onAdapter?: (done: number, total: number) => void;
   /** How many records were projected since the last call. */
@@ -41,5 +44,10 @@ export async function openService(
   const model = await requireModel(base.database.pool);
   const kernel = await loadWasmKernel();
   const compute = makeCompute(base.database.url, kernel, model);
-  return { ...base, model, kernel, compute, close: () => compute.close() };
+  let signer: Promise<Signer> | undefined;
+  const open = () => {
+    signer ??= openSigner(base.settings, base.database);
+    return signer;
+  };
+  return { ...base, model, kernel, compute, signer: open, close: () => compute.close() };
 }

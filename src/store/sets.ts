@@ -34,7 +34,8 @@ export async function readSetStates(client: Queryable): Promise<Map<number, SetS
 
 /**
  * Reads and computes; writes nothing, so a read-only snapshot will do. Give it one (REPEATABLE READ): it
- * asks twice. Throws `set_corrupt` if an entry to remove is not in its set, or one to add is.
+ * asks twice. All changes are in memory, and all entries of a set that will grow: to make large sets from
+ * nothing take `rebuildSets`. Throws `set_corrupt` if an entry to remove is not in its set, or one to add is.
  */
 export async function prepareSets(
   client: ClientBase,

@@ -138,8 +138,23 @@ describe('sets in Postgres', () => {
     const fourth = await prepare(removing(entries.slice(1, 2)));
     await write(third);
     await expect(write(fourth)).rejects.toEqual(overtaken);
-    await write(await prepare(removing(entries.slice(1, 2))));
-    expect((await readSetStates(database.pool)).get(1)?.root).toEqual(setRoot(entries.slice(2)));
+    // Nor when there are as many entries as before, but others.
+    const fifth = await prepare(removing(entries.slice(1, 2)));
+    await write(await prepare({ add: flat([numbered(777)]), remove: numbered(2).key }));
+    await expect(write(fifth)).rejects.toEqual(overtaken);
+    // Nor when they are the same, kept in other pages: the set has grown and shrunk.
+    const sixth = await prepare(removing(entries.slice(1, 2)));
+    const { depth } = sixth.get(1)?.former ?? {};
+    const many = numberedFrom(1000, 3000);
+    await write(await prepare(adding(many)));
+    await write(await prepare(removing(many)));
+    const seventh = await prepare(removing(entries.slice(1, 2)));
+    expect(seventh.get(1)?.state.root).toEqual(sixth.get(1)?.state.root);
+    expect(seventh.get(1)?.state.depth).toBeGreaterThan(depth ?? 99);
+    await expect(write(sixth)).rejects.toEqual(overtaken);
+    await write(seventh);
+    const left = [...entries.slice(3), numbered(777)];
+    expect((await readSetStates(database.pool)).get(1)?.root).toEqual(setRoot(left));
   });
 
   test('are prepared in a read-only snapshot', async () => {

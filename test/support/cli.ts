@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { SCRATCH } from './scratch.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 export const DIGITS = fileURLToPath(new URL('../../examples/digits/', import.meta.url));
@@ -35,6 +36,7 @@ export function startLegonet(
       PATH,
       ...(TMPDIR !== undefined && { TMPDIR }),
       LEGONET_HTTP_PORT: '0',
+      LEGONET_DATA_DIR: SCRATCH,
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -21,7 +21,11 @@ function reached(point) {
   if (here || kill?.total === total) process.kill(process.pid, 'SIGKILL');
 }
 
-const settings = readSettings({ DATABASE_URL: url, LEGONET_BUILD_DELAY_MS: '0' });
+const settings = readSettings({
+  DATABASE_URL: url,
+  LEGONET_BUILD_DELAY_MS: '0',
+  LEGONET_DATA_DIR: process.env.LEGONET_TEST_SCRATCH,
+});
 const database = openDatabase(url);
 const log = new EmbeddedLog(database);
 const logger = pino({ level: 'silent' });

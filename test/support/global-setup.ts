@@ -9,6 +9,7 @@ import { openEmbeddedPostgres } from '#src/store/embedded/open.js';
 import { exists } from '#src/store/embedded/processes.js';
 import { migrate } from '#src/store/migrate.js';
 import { execute } from './execute.js';
+import { SCRATCH_VARIABLE } from './scratch.js';
 
 /** A server for the run, with a migrated database to copy; or why there is none. */
 export type TestServer =
@@ -25,6 +26,16 @@ const PREFIX = 'legonet-test-postgres-';
 
 /** TEST_DATABASE_URL, or a server of our own for as long as the tests run. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const scratch = await mkdtemp(join(tmpdir(), 'legonet-test-'));
+  process.env[SCRATCH_VARIABLE] = scratch;
+  const endServer = await setupServer(project);
+  return async () => {
+    await endServer();
+    await rm(scratch, { recursive: true, force: true });
+  };
+}
+
+async function setupServer(project: TestProject): Promise<() => Promise<void>> {
   let close = async () => {};
   const template = `legonet_template_${randomBytes(6).toString('hex')}`;
   try {

@@ -1,6 +1,6 @@
+import type { KafkaSettings } from '#src/kafka-settings.js';
 import { createClient } from '#src/log/kafka/connection.js';
 import { cut } from '#src/log/kafka/records.js';
-import type { KafkaSettings } from '#src/settings.js';
 
 /** A record of whatever bytes. */
 export type RawRecord = {

@@ -4,6 +4,7 @@ import { inlineCompute } from '#src/build/compute.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { KafkaLog, type KafkaLogOptions } from '#src/log/kafka/log.js';
 import type { Model } from '#src/model/model.js';
+import { openSigner } from '#src/publish/signer.js';
 import { readLag } from '#src/service/catch-up.js';
 import { canRecover, ROLES, type Role, runRole } from '#src/service/roles.js';
 import type { Service } from '#src/service/service.js';
@@ -13,6 +14,7 @@ import { saveModel } from '#src/store/model.js';
 import { createTestDatabase } from './database.js';
 import { PARTITIONS } from './kafka-history.js';
 import { type LogChoice, logOptions } from './kafka-log.js';
+import { SCRATCH } from './scratch.js';
 
 const kernel = await loadWasmKernel();
 const POLL_MS = 50;
@@ -105,6 +107,7 @@ export function environmentOf({ url, options }: Pick<World, 'url' | 'options'>) 
     KAFKA_PARTITIONS: String(PARTITIONS),
     KAFKA_TOPIC_PREFIX: topics.sampleEvents.slice(0, -'sample-events'.length),
     LEGONET_BUILD_DELAY_MS: '0',
+    LEGONET_DATA_DIR: SCRATCH,
     LEGONET_ERASURE_DEADLINE_MS: String(options.erasureDeadlineMs),
   };
 }
@@ -120,7 +123,8 @@ async function openProcess(url: string, model: Model, options: KafkaLogOptions) 
     await log.close();
     await database.close();
   };
-  return { settings, database, log, model, kernel, compute, logger, close };
+  const signer = () => openSigner(settings, database);
+  return { settings, database, log, model, kernel, compute, logger, signer, close };
 }
 
 function runProcess(

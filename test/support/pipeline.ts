@@ -14,6 +14,7 @@ import { type Database, openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
 import { dropProjections } from '#src/store/replay.js';
 import { CompactingLog } from './compacting-log.js';
+import { memorySigner } from './signer.js';
 
 const TOPIC = 'sample-events';
 export const VERSIONS = 'model-versions';
@@ -26,6 +27,7 @@ export class Pipeline {
   readonly #model: Model;
   readonly #kernel: Kernel;
   readonly #compute: Compute;
+  #signer = memorySigner();
 
   constructor(url: string, model: Model, kernel: Kernel, compacts = false) {
     this.database = openDatabase(url);
@@ -45,6 +47,7 @@ export class Pipeline {
     const names = rows.map(({ name }) => name).join(', ');
     await pool.query(`TRUNCATE ${names} RESTART IDENTITY`);
     await saveModel(this.database, this.#model, {});
+    this.#signer = memorySigner();
   }
 
   async append(records: readonly NewRecord[]): Promise<void> {
@@ -110,7 +113,8 @@ export class Pipeline {
   }
 
   publish(): Promise<number[]> {
-    return publishPending({ database: this.database, log: this.log, topic: VERSIONS });
+    const { database, log } = this;
+    return publishPending({ database, log, topic: VERSIONS, signer: this.#signer });
   }
 
   async finish(): Promise<void> {

@@ -8,6 +8,8 @@ import { readSettings } from '#src/settings.js';
 import { openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
 import { createTestDatabase } from './database.js';
+import { SCRATCH } from './scratch.js';
+import { memorySigner } from './signer.js';
 
 export type TestService = Service & { close(): Promise<void> };
 
@@ -17,7 +19,11 @@ export async function openTestService(
   given?: { readonly url: string },
 ): Promise<TestService> {
   const { url, drop } = given ? { ...given, drop: async () => {} } : await createTestDatabase();
-  const settings = readSettings({ DATABASE_URL: url, LEGONET_BUILD_DELAY_MS: '0' });
+  const settings = readSettings({
+    DATABASE_URL: url,
+    LEGONET_BUILD_DELAY_MS: '0',
+    LEGONET_DATA_DIR: SCRATCH,
+  });
   const database = openDatabase(url);
   await saveModel(database, model, {});
   const log = new EmbeddedLog(database);
@@ -30,5 +36,6 @@ export async function openTestService(
     await database.close();
     await drop();
   };
-  return { settings, database, log, model, kernel, compute, logger, close };
+  const signer = memorySigner();
+  return { settings, database, log, model, kernel, compute, logger, signer, close };
 }

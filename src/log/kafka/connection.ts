@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, Kafka, SASLOptions } from 'kafkajs';
 import kafkajs from 'kafkajs';
-import type { KafkaSettings } from '../../settings.js';
+import type { KafkaSettings } from '../../kafka-settings.js';
 import { errorType } from './errors.js';
 
 export type Connection = Pick<KafkaSettings, 'brokers' | 'sasl' | 'ssl'>;

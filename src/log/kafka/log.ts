@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Kafka } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
-import type { KafkaSettings, Topics } from '../../settings.js';
+import type { KafkaSettings } from '../../kafka-settings.js';
+import type { Topics } from '../../settings.js';
 import type {
   Consumption,
   Erasure,

@@ -1,4 +1,5 @@
-import type { KafkaSettings, Topics } from '../../settings.js';
+import type { KafkaSettings } from '../../kafka-settings.js';
+import type { Topics } from '../../settings.js';
 
 /*
  * What topics must be like, and by when compaction has erased what was deleted. Pure.

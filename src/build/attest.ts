@@ -1,0 +1,192 @@
+import type { ClientBase } from 'pg';
+import { adapterLeaves, setLeaves, type TrainedAdapter } from '../audit/adapters.js';
+import { fromHex } from '../audit/bytes.js';
+import { leafHash, sha256 } from '../audit/hash.js';
+import { encodeLeaf } from '../audit/leaves.js';
+import { rootOf } from '../audit/log/merkle.js';
+import { encodeSetProof } from '../audit/sets/encoding.js';
+import { EMPTY } from '../audit/sets/tree.js';
+import { type Retirement, unlearningPayload } from '../audit/statement.js';
+import { LegonetError } from '../errors.js';
+import type { Model } from '../model/model.js';
+import { byteaArray } from '../store/arrays.js';
+import { type Database, type Queryable, transaction } from '../store/database.js';
+import { proveInSets, RETAINED_SET } from '../store/sets.js';
+import { queueEntries } from '../store/tlog-queue.js';
+import { codeDigest } from './code-digest.js';
+import type { NewVersion } from './commit.js';
+import { type BuildPlan, cutJson } from './plan.js';
+import type { SetsAtCut } from './sets.js';
+
+/** What is about to be trained, as the audit log has it: its entry, and the batch that queued it. */
+export type Intent = {
+  readonly entry: Uint8Array;
+  readonly batch: bigint;
+  readonly declaredAt: Date;
+};
+
+/**
+ * Commits to the training sets before any adapter is trained on them. Throws `sets_disagree` (stop) if
+ * they do not hold what the projection counts.
+ */
+export async function declareIntent(
+  { pool }: Database,
+  model: Model,
+  plan: BuildPlan,
+  sets: SetsAtCut,
+  declaredAt: Date,
+): Promise<Intent> {
+  checkSets(plan, sets);
+  const { root, count } = stateOf(sets, RETAINED_SET);
+  const entry = encodeLeaf({
+    kind: 'train-intent',
+    config: fromHex(model.digest),
+    code: codeDigest(),
+    sets: rootOf(setLeaves(plan.digests.map((_, adapter) => adapterSet(sets, adapter)))),
+    retainedRoot: root,
+    retained: BigInt(count),
+  });
+  const batch = await transaction(pool, (client) => queueEntries(client, [entry]));
+  return { entry, batch, declaredAt };
+}
+
+const NO_SET = { root: EMPTY, count: 0 };
+
+const stateOf = ({ states }: SetsAtCut, set: number) => states.get(set) ?? NO_SET;
+
+function adapterSet(sets: SetsAtCut, adapter: number) {
+  const { root, count } = stateOf(sets, adapter);
+  return { setRoot: root, members: BigInt(count) };
+}
+
+/** The projection counts and marks in its way, the sets in theirs: they must come to the same. */
+function checkSets(plan: BuildPlan, sets: SetsAtCut): void {
+  const { count } = stateOf(sets, RETAINED_SET);
+  const dirty = new Set([RETAINED_SET, ...plan.dirty.map(({ adapter }) => adapter)]);
+  const clean = [...sets.prepared.keys()].find((set) => !dirty.has(set));
+  if (BigInt(count) === plan.retained && clean === undefined) return;
+  const reason =
+    clean === undefined
+      ? `the retained set has ${count} samples, the projection ${plan.retained}`
+      : `the members of adapter ${clean} have changed, and it is not marked`;
+  throw new LegonetError('sets_disagree', `${reason}: run \`legonet replay\``, 'stop');
+}
+
+/** Queues the version's entry, in its transaction, and keeps its statement to be signed. */
+export async function recordVersion(
+  client: ClientBase,
+  model: Model,
+  next: NewVersion,
+  retired: readonly number[],
+  now: Date,
+): Promise<void> {
+  const { version, parent, plan, sets, intent } = next;
+  const { root, count } = stateOf(sets, RETAINED_SET);
+  const trained = trainedAdapters(next);
+  const adapters = rootOf(adapterLeaves(trained));
+  const config = fromHex(next.configDigest);
+  const digest = fromHex(next.modelDigest);
+  const intentHash = leafHash(intent.entry);
+  const payload = unlearningPayload({
+    name: model.configuration.name,
+    model: digest,
+    version,
+    parent,
+    cut: cutJson(plan.cut),
+    config,
+    code: codeDigest(),
+    adapters: { root: adapters, count: trained.length },
+    retained: { root, count },
+    deletions: plan.deletions.length,
+    intent: intentHash,
+    retires: ranges(retired, now),
+  });
+  const entry = encodeLeaf({
+    kind: 'version',
+    version,
+    model: digest,
+    config,
+    adapters,
+    retainedRoot: root,
+    retained: BigInt(count),
+    deletions: plan.deletions.length,
+    intent: intentHash,
+    parent: plan.latest?.entry ? leafHash(plan.latest.entry) : null,
+    statement: sha256(payload),
+  });
+  const batch = await queueEntries(client, [entry]);
+  await client.query(
+    `UPDATE versions SET intent = $2, intent_batch = $3, leaf = $4, leaf_batch = $5, statement = $6,
+            started_at = $7
+     WHERE version = $1`,
+    [
+      version,
+      intent.entry,
+      intent.batch,
+      entry,
+      batch,
+      Buffer.from(payload).toString('utf8'),
+      intent.declaredAt,
+    ],
+  );
+}
+
+/** What the version says of each adapter, in order of id. */
+function trainedAdapters({ version, plan, built, sets }: NewVersion): TrainedAdapter[] {
+  return plan.digests.map((digest, adapter) => ({
+    ...adapterSet(sets, adapter),
+    weights: fromHex(built.get(adapter)?.digest ?? digest ?? ''),
+    builtIn: built.has(adapter) ? version : (plan.builtIn[adapter] ?? version),
+  }));
+}
+
+/** Versions that follow each other as one. */
+function ranges(versions: readonly number[], now: Date): Retirement[] {
+  const retiredAt = now.toISOString();
+  const found: { first: number; last: number; retiredAt: string }[] = [];
+  for (const version of versions) {
+    const before = found.at(-1);
+    if (before?.last === version - 1) before.last = version;
+    else found.push({ first: version, last: version, retiredAt });
+  }
+  return found;
+}
+
+/** That the samples to go were in the last version's retained set: read before the sets are written. */
+export type Held = { readonly commitment: Uint8Array; readonly proof: Uint8Array };
+
+export async function proveHeld(
+  client: ClientBase,
+  plan: BuildPlan,
+  { removed, prepared }: SetsAtCut,
+): Promise<Held[]> {
+  const former = prepared.get(RETAINED_SET)?.former;
+  // After a replay that no version has followed yet, the sets are not the last version's.
+  const same = former && plan.latest?.retainedRoot?.equals(former.root);
+  if (!same || removed.length === 0) return [];
+  const keys = removed.map((commitment) => ({ set: RETAINED_SET, key: sha256(commitment) }));
+  const proofs = await proveInSets(client, keys);
+  return removed.map((commitment, i) => ({
+    commitment,
+    proof: encodeSetProof((proofs[i] as (typeof proofs)[number]).proof),
+  }));
+}
+
+/** Keeps them with the evidence of the samples that requests have taken away. */
+export async function keepHeld(
+  client: Queryable,
+  held: readonly Held[],
+  version: number | undefined,
+): Promise<void> {
+  if (held.length === 0 || version === undefined) return;
+  await client.query(
+    `UPDATE evidence e SET held_in = $1, held_proof = h.proof
+     FROM unnest($2::bytea[], $3::bytea[]) AS h(commitment, proof)
+     WHERE e.commitment = h.commitment AND e.held_in IS NULL`,
+    [
+      version,
+      byteaArray(held.map(({ commitment }) => commitment)),
+      byteaArray(held.map(({ proof }) => proof)),
+    ],
+  );
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { fromHex, utf8 } from '../audit/bytes.js';
+import { type Envelope, envelopeJson, IN_TOTO, signPayload } from '../audit/dsse.js';
+import { leafHash } from '../audit/hash.js';
+import { decodeLeaf } from '../audit/leaves.js';
+import { signEd25519 } from '../audit/log/ed25519.js';
+import { provenancePayload } from '../audit/statement.js';
+import { LegonetError } from '../errors.js';
+import type { Database } from '../store/database.js';
+import type { Signer } from './signer.js';
+
+const { version: VERSION } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+type Row = {
+  version: number;
+  parent: number | null;
+  name: string;
+  digest: string;
+  cut: Record<string, string>;
+  statement: string;
+  intent: Buffer;
+  started: Date;
+  finished: Date;
+};
+
+/** Signs what is stated of each version: DSSE envelopes of in-toto statements. */
+export async function attestVersions(
+  { pool }: Database,
+  { key }: Signer,
+  versions: readonly number[],
+): Promise<void> {
+  const { rows } = await pool.query<Row>(
+    `SELECT version, parent, m.name, model_digest AS digest, cut, statement, intent,
+            coalesce(started_at, v.created_at) AS started, v.created_at AS finished
+     FROM versions v CROSS JOIN model m
+     WHERE version = ANY($1) AND statement IS NOT NULL AND attestation IS NULL`,
+    [versions],
+  );
+  const keyid = key.id.toString(16).padStart(8, '0');
+  const envelope = (payload: Uint8Array): Envelope => ({
+    payloadType: IN_TOTO,
+    payload,
+    signatures: [{ keyid, sig: signPayload(IN_TOTO, payload, (m) => signEd25519(m, key.seed)) }],
+  });
+  for (const row of rows) {
+    const attestation = {
+      unlearning: envelopeJson(envelope(utf8(row.statement))),
+      provenance: envelopeJson(envelope(provenance(row))),
+    };
+    await pool.query('UPDATE versions SET attestation = $2 WHERE version = $1', [
+      row.version,
+      JSON.stringify(attestation),
+    ]);
+  }
+}
+
+function provenance(row: Row): Uint8Array {
+  const intent = decodeLeaf(row.intent);
+  if (intent.kind !== 'train-intent') {
+    throw new LegonetError('tlog_corrupt', 'a version has no intent', 'stop');
+  }
+  return provenancePayload({
+    name: row.name,
+    model: fromHex(row.digest),
+    version: row.version,
+    parent: row.parent,
+    cut: row.cut,
+    config: intent.config,
+    code: intent.code,
+    intent: leafHash(row.intent),
+    retained: { root: intent.retainedRoot, count: Number(intent.retained) },
+    builder: { id: 'https://legonet.dev/builder/v1', version: VERSION },
+    invocationId: `${row.digest}:${row.version}`,
+    startedOn: row.started.toISOString(),
+    finishedOn: row.finished.toISOString(),
+  });
+}
