@@ -91,14 +91,17 @@ CREATE TABLE evidence (
   ingest_entry    int NOT NULL,
   delete_batch    bigint NOT NULL,
   delete_entry    int NOT NULL,
+  deleted_at      timestamptz NOT NULL DEFAULT now(),
+  applied_in      int REFERENCES versions, -- the first version since
   held_in         int REFERENCES versions, -- the last version that held it
   held_proof      bytea,               -- its presence in that version's retained set
   erasure         text,                -- what was erased where and when, canonical JSON
   erase_batch     bigint,
   erase_entry     int
 );
-CREATE INDEX evidence_by_commitment ON evidence (commitment);
+CREATE INDEX evidence_by_key ON evidence (sha256(commitment));
 CREATE INDEX evidence_by_request ON evidence (request_id);
+CREATE INDEX evidence_not_applied ON evidence (sample_id) WHERE applied_in IS NULL;
 CREATE INDEX evidence_not_erased ON evidence (sample_id) WHERE erasure IS NULL;
 
 -- A version's entries in the log, and what is attested of it.

@@ -10,13 +10,13 @@ import { type Retirement, unlearningPayload } from '../audit/statement.js';
 import { LegonetError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { byteaArray } from '../store/arrays.js';
-import { type Database, type Queryable, transaction } from '../store/database.js';
+import type { Database, Queryable } from '../store/database.js';
 import { proveInSets, RETAINED_SET } from '../store/sets.js';
 import { queueEntries } from '../store/tlog-queue.js';
 import { codeDigest } from './code-digest.js';
 import type { NewVersion } from './commit.js';
 import { type BuildPlan, cutJson } from './plan.js';
-import type { SetsAtCut } from './sets.js';
+import { hashPairs, type SetsAtCut } from './sets.js';
 
 /** What is about to be trained, as the audit log has it: its entry, and the batch that queued it. */
 export type Intent = {
@@ -46,7 +46,7 @@ export async function declareIntent(
     retainedRoot: root,
     retained: BigInt(count),
   });
-  const batch = await transaction(pool, (client) => queueEntries(client, [entry]));
+  const batch = await queueEntries(pool, [entry]);
   return { entry, batch, declaredAt };
 }
 
@@ -153,7 +153,7 @@ function ranges(versions: readonly number[], now: Date): Retirement[] {
 }
 
 /** That the samples to go were in the last version's retained set: read before the sets are written. */
-export type Held = { readonly commitment: Uint8Array; readonly proof: Uint8Array };
+export type Held = { readonly key: Uint8Array; readonly proof: Uint8Array };
 
 export async function proveHeld(
   client: ClientBase,
@@ -164,10 +164,10 @@ export async function proveHeld(
   // After a replay that no version has followed yet, the sets are not the last version's.
   const same = former && plan.latest?.retainedRoot?.equals(former.root);
   if (!same || removed.length === 0) return [];
-  const keys = removed.map((commitment) => ({ set: RETAINED_SET, key: sha256(commitment) }));
-  const proofs = await proveInSets(client, keys);
-  return removed.map((commitment, i) => ({
-    commitment,
+  const keys = removed.map((key) => ({ set: RETAINED_SET, key }));
+  const proofs = await proveInSets(client, keys, await hashPairs());
+  return removed.map((key, i) => ({
+    key,
     proof: encodeSetProof((proofs[i] as (typeof proofs)[number]).proof),
   }));
 }
@@ -181,12 +181,8 @@ export async function keepHeld(
   if (held.length === 0 || version === undefined) return;
   await client.query(
     `UPDATE evidence e SET held_in = $1, held_proof = h.proof
-     FROM unnest($2::bytea[], $3::bytea[]) AS h(commitment, proof)
-     WHERE e.commitment = h.commitment AND e.held_in IS NULL`,
-    [
-      version,
-      byteaArray(held.map(({ commitment }) => commitment)),
-      byteaArray(held.map(({ proof }) => proof)),
-    ],
+     FROM unnest($2::bytea[], $3::bytea[]) AS h(key, proof)
+     WHERE sha256(e.commitment) = h.key AND e.held_in IS NULL`,
+    [version, byteaArray(held.map(({ key }) => key)), byteaArray(held.map(({ proof }) => proof))],
   );
 }

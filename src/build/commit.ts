@@ -43,8 +43,13 @@ export async function commitVersion(client: Queryable, next: NewVersion): Promis
   await insertRevisions(client, next);
   await clearMarks(client, next, rebuilt);
   await client.query(
-    `UPDATE deletions d SET version = $1
-     WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)`,
+    `WITH applied AS (
+       UPDATE deletions d SET version = $1
+       WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
+     )
+     UPDATE evidence e SET applied_in = $1 FROM tombstones t
+     WHERE e.applied_in IS NULL AND t.sample_id = e.sample_id
+       AND t.position < coalesce(($2::jsonb ->> t.partition::text)::bigint, 0)`,
     [next.version, JSON.stringify(cutJson(next.plan.cut))],
   );
   return retire(client, next);

@@ -43,6 +43,8 @@ export async function write(
   });
   const added = moved.flatMap(({ after }) => (after ? [after] : []));
   if (removed.length > 0) await remove(client, arithmetic, removed, last);
+  // What came and was deleted within the batch changes no set; its deletion too is shown by a version.
+  await markDirty(client, passing(changes), last, true);
   await deleteSamples(client, samples);
   await insertSamples(client, samples);
   await insertMemberships(client, added);
@@ -56,6 +58,14 @@ export async function write(
   await writeRestatements(client, changes);
   await writeLetters(client, changes);
 }
+
+/** Content that a request has taken away before it was ever written. */
+const passing = ({ gone, samples }: Changes): StoredSample[] => {
+  const written = new Set(samples.map(({ before }) => before?.seal));
+  return gone.flatMap(({ sample, because }) =>
+    because && !written.has(sample.seal) ? [sample] : [],
+  );
+};
 
 const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
   a?.at.partition === b?.at.partition && a?.at.position === b?.at.position;

@@ -31,6 +31,7 @@ export async function attestVersions(
   { key }: Signer,
   versions: readonly number[],
 ): Promise<void> {
+  if (versions.length === 0) return;
   const { rows } = await pool.query<Row>(
     `SELECT version, parent, m.name, model_digest AS digest, cut, statement, intent,
             coalesce(started_at, v.created_at) AS started, v.created_at AS finished

@@ -37,9 +37,8 @@ export async function publishPending(options: PublisherOptions): Promise<number[
     );
     const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
     // What these rows announce was queued with them: it is in the log before anybody hears of it.
-    await signLog(database, signer);
+    await Promise.all([signLog(database, signer), attestVersions(database, signer, published)]);
     if (rows.length === 0) return versions;
-    await attestVersions(database, signer, published);
     reached('publish.before-append');
     await send(log, topic, rows);
     reached('publish.after-append');

@@ -12,9 +12,10 @@ import type { Signer } from './signer.js';
  * the database is not the one that was signed, `signing_key_unknown` (stop) for a key that is not the log's.
  */
 export async function signLog(database: Database, signer: Signer): Promise<void> {
-  await sequence(database);
-  const { size, signedSize } = await readHead(database.pool);
-  if (size === signedSize) return;
+  if ((await sequence(database)) === 0) {
+    const { size, signedSize } = await readHead(database.pool);
+    if (size === signedSize) return;
+  }
   await transaction(database.pool, async (client) => {
     const head = await lockHead(client);
     const keys = await knownKeys(client, signer);

@@ -61,12 +61,16 @@ async function stoppedPartitions({ database, log }: Service): Promise<number[]> 
   return rows.map(({ partition }) => partition);
 }
 
-/** Whether the log has everything that it needs, and has forgotten what it forgets at once. */
+/** Whether the log has all that it needs and has forgotten what it forgets at once, and all is signed. */
 async function isTidy({ database, log }: Service): Promise<boolean> {
   const { rows } = await database.pool.query<{ busy: boolean }>(
     `SELECT EXISTS (SELECT FROM erasures ${log.compacts ? 'WHERE declared_position IS NULL' : ''})
          OR EXISTS (SELECT FROM restatements)
-         OR EXISTS (SELECT FROM dead_letters WHERE announced_at IS NULL) AS busy`,
+         OR EXISTS (SELECT FROM dead_letters WHERE announced_at IS NULL)
+         OR EXISTS (SELECT FROM tlog_batches WHERE first_index IS NULL)
+         OR EXISTS (SELECT FROM tlog_head WHERE size > signed_size)
+         OR EXISTS (SELECT FROM evidence JOIN tombstones USING (sample_id)
+                    WHERE erasure IS NULL AND applied_in IS NOT NULL AND erased_at IS NOT NULL) AS busy`,
   );
   return rows[0]?.busy === false;
 }

@@ -7,7 +7,9 @@ import { project } from '../projection/projector.js';
 import { announceDeadLetters } from '../publish/dead-letters.js';
 import { eraseFromLog } from '../publish/erase.js';
 import { publishPending } from '../publish/publisher.js';
+import { recordErasures } from '../publish/record-erasures.js';
 import { restate } from '../publish/restate.js';
+import { signLog } from '../publish/sign.js';
 import type { Role } from '../store/lock.js';
 import { readDeletionSeconds } from '../store/measures.js';
 import { erasureAlarm } from './erasure-alarm.js';
@@ -90,6 +92,8 @@ async function tidyLog(service: Service, alarm: () => Promise<void>): Promise<nu
   await alarm();
   const { sampleEvents: topic, deadLetters } = service.settings.topics;
   await eraseFromLog({ ...service, topic });
+  await recordErasures(service.database);
+  await signLog(service.database, await service.signer());
   await restate({ ...service, topic });
   await announceDeadLetters({ ...service, topic: deadLetters });
   return POLL_MS;

@@ -27,19 +27,20 @@ export const fastHash: Hash = (bytes) => hash('sha256', bytes, 'buffer');
  * does, each going on where the last one stopped. Returns how many entries.
  */
 export async function sequence({ pool }: Database): Promise<number> {
-  let done = 0;
-  for (;;) {
-    const waiting = await pool.query(
-      'SELECT FROM tlog_batches WHERE first_index IS NULL ORDER BY batch LIMIT 1',
-    );
-    if (waiting.rowCount === 0) return done;
-    done += await transaction(pool, sequenceSome);
+  const waiting = await pool.query(
+    'SELECT FROM tlog_batches WHERE first_index IS NULL ORDER BY batch LIMIT 1',
+  );
+  if (waiting.rowCount === 0) return 0;
+  for (let done = 0; ; ) {
+    const { count, more } = await transaction(pool, sequenceSome);
+    done += count;
+    if (!more) return done;
   }
 }
 
 type BatchRow = { batch: bigint; entries: Buffer };
 
-async function sequenceSome(client: Queryable): Promise<number> {
+async function sequenceSome(client: Queryable): Promise<{ count: number; more: boolean }> {
   const head = await lockHead(client);
   const { rows } = await client.query<BatchRow>(
     `SELECT batch, entries
@@ -47,7 +48,7 @@ async function sequenceSome(client: Queryable): Promise<number> {
            FROM tlog_batches WHERE first_index IS NULL ORDER BY batch LIMIT ${STEP}) AS waiting
      WHERE before < ${STEP} ORDER BY batch`,
   );
-  if (rows.length === 0) return 0;
+  if (rows.length === 0) return { count: 0, more: false };
   const batches = rows.map(({ batch, entries }) => ({ batch, entries: unpack(entries) }));
   const entries = batches.flatMap((batch) => batch.entries);
   const edge = await storedEdge(client, head.size);
@@ -68,7 +69,7 @@ async function sequenceSome(client: Queryable): Promise<number> {
     appended.edge.size,
     appended.root,
   ]);
-  return entries.length;
+  return { count: entries.length, more: entries.length >= STEP };
 }
 
 /** A batch's entries: as many bundles as it takes, one after the other. */
@@ -98,8 +99,11 @@ const makeHead = (client: Queryable) =>
 
 /** The head, nobody else's until the transaction ends. */
 export async function lockHead(client: Queryable): Promise<Head> {
+  const locked = () => client.query<HeadRow>(`${HEAD} FOR UPDATE`);
+  const found = await locked();
+  if (found.rows.length > 0) return headOf(found);
   await makeHead(client);
-  return headOf(await client.query<HeadRow>(`${HEAD} FOR UPDATE`));
+  return headOf(await locked());
 }
 
 export const readHead = async (client: Queryable): Promise<Head> =>
@@ -117,16 +121,10 @@ function headOf({ rows }: { readonly rows: readonly HeadRow[] }): Head {
 
 async function storedEdge(client: Queryable, size: number): Promise<Edge> {
   if (size === 0) return EMPTY_EDGE;
-  const partial = partialTiles(size);
-  const { rows } = await client.query<{ level: number; hashes: Buffer }>(
-    `SELECT level, hashes FROM tlog_tiles JOIN unnest($1::int2[], $2::int8[]) AS w(level, tile)
-       USING (level, tile)`,
-    [int2Array(partial.map(({ level }) => level)), int8Array(partial.map((t) => BigInt(t.index)))],
-  );
-  const tiles = new Map(rows.map(({ level, hashes }) => [level, hashes]));
+  const tiles = await readTiles(client, partialTiles(size));
   return readEdge(
     size,
-    async (level) => tiles.get(level) ?? missing(),
+    async (level, index) => tiles.get(`${level}/${index}`) ?? missing(),
     async (index) => (await readBundle(client, index)) ?? missing(),
   );
 }
@@ -178,11 +176,33 @@ export async function readStoredTile(
   return rows[0]?.hashes ?? null;
 }
 
-/** Tiles for proofs, which must be there. */
-export const tileReader =
-  (client: Queryable): ReadTile =>
-  async (level, index) =>
-    (await readStoredTile(client, level, index)) ?? missing();
+/** Tiles for proofs, which must be there. What is asked for at one time is read by one query. */
+export function tileReader(client: Queryable): ReadTile {
+  let asked: { readonly level: number; readonly index: number }[] = [];
+  let answer: Promise<Map<string, Uint8Array>> | undefined;
+  return async (level, index) => {
+    asked.push({ level, index });
+    answer ??= Promise.resolve().then(() => {
+      const tiles = readTiles(client, asked);
+      asked = [];
+      answer = undefined;
+      return tiles;
+    });
+    return (await answer).get(`${level}/${index}`) ?? missing();
+  };
+}
+
+async function readTiles(
+  client: Queryable,
+  tiles: readonly { readonly level: number; readonly index: number }[],
+): Promise<Map<string, Uint8Array>> {
+  const { rows } = await client.query<{ level: number; tile: bigint; hashes: Buffer }>(
+    `SELECT level, tile, hashes FROM tlog_tiles JOIN unnest($1::int2[], $2::int8[]) AS w(level, tile)
+       USING (level, tile)`,
+    [int2Array(tiles.map(({ level }) => level)), int8Array(tiles.map((t) => BigInt(t.index)))],
+  );
+  return new Map(rows.map(({ level, tile, hashes }) => [`${level}/${tile}`, hashes]));
+}
 
 /** Where the log has an entry; null while it waits to be put there. */
 export async function indexOf(

@@ -140,12 +140,11 @@ function beforeHash(certificate: Certificate, roots: Roots): Uint8Array | null {
 }
 
 /** SHA-256 of the erasure record. */
-export const erasureRecord = ({ sample, request, erased }: Certificate): Uint8Array =>
+export const erasureRecord = ({ sample, erased }: Certificate): Uint8Array =>
   sha256(
     canonicalBytes({
       commitment: toBase64(sample.commitment),
       places: erased?.places ?? [],
-      request: request.id,
     }),
   );
 
