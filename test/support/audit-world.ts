@@ -156,8 +156,7 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
     const deletion = deletions.get(id) as Deletion;
     const { commitment } = deletion.sample;
     const places = [{ what: 'encoding', at: TIME }];
-    const request = deletion.request.id;
-    const record = sha256(canonicalBytes({ commitment: toBase64(commitment), places, request }));
+    const record = sha256(canonicalBytes({ commitment: toBase64(commitment), places }));
     const index = append({ kind: 'erase', commitment, record });
     deletions.set(id, { ...deletion, erased: { index, places } });
   }
