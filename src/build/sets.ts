@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { encodeLeaf } from '../audit/leaves.js';
 import { ENTRY_BYTES, KEY_BYTES } from '../audit/sets/entries.js';
 import type { SetState } from '../audit/sets/pages.js';
 import type { SetChanges } from '../audit/sets/update.js';
@@ -7,6 +8,7 @@ import { loadHashPairs } from '../kernel/hash-pairs.js';
 import { type Database, type Queryable, transaction } from '../store/database.js';
 import { type PreparedSets, prepareSets, RETAINED_SET, readSetStates } from '../store/sets.js';
 import { rebuildSets, type WholeSet, writeSets } from '../store/sets-write.js';
+import { queueEntries } from '../store/tlog-queue.js';
 import { type Cut, cutJson } from './plan.js';
 import { adaptersOf, PAGE, readPage, readSealed, type Sealed } from './sealed.js';
 
@@ -158,9 +160,24 @@ async function makeSets(
       'INSERT INTO set_cut (cut) VALUES ($1) ON CONFLICT DO NOTHING',
       [JSON.stringify(cutJson(cut))],
     );
-    if (rowCount === 1) return rebuildSets(tx, wholeSets(pages, adapters), await hashPairs());
-    throw new LegonetError('build_overtaken', 'another builder has made the sets', 'retryable');
+    if (rowCount !== 1) {
+      throw new LegonetError('build_overtaken', 'another builder has made the sets', 'retryable');
+    }
+    await recordLost(tx);
+    return rebuildSets(tx, wholeSets(pages, adapters), await hashPairs());
   });
+}
+
+/** Content that a replay has not met again is gone, and the audit log says so. */
+async function recordLost(client: Queryable): Promise<void> {
+  const { rows } = await client.query<{ commitment: Buffer }>(
+    'DELETE FROM saved_seals RETURNING commitment',
+  );
+  if (rows.length === 0) return;
+  const leaves = rows.map(({ commitment }) =>
+    encodeLeaf({ kind: 'delete', commitment, request: null }),
+  );
+  await queueEntries(client, leaves);
 }
 
 /** One set after the other: its entries are gathered when it is asked for. */

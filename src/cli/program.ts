@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LegonetError } from '../errors.js';
+import { packageVersion } from '../serve/package-version.js';
 import { type Context, createContext, type ExitCode } from './context.js';
 import { stopSignal } from './signals.js';
 
@@ -80,11 +80,6 @@ function createProgram(result: Result): Command {
   addQueryCommands(add);
   addRepairCommands(add);
   return program;
-}
-
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return JSON.parse(readFileSync(file, 'utf8')).version;
 }
 
 type Add = (name: string, summary: string, load: () => Promise<{ run: Action }>) => Command;
