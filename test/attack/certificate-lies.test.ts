@@ -202,17 +202,18 @@ test('a sample left in the retained set shows in the proof from it', () => {
   // The first version without the sample was honest; the one in service has it again.
   const evidence = liar.evidence(deletion(liar), truth);
   const again = { ...liar.evidence({ ...deletion(liar), sample }, lying), before: evidence.before };
-  const { index, intentIndex, retainedRoot, adapters, deletions, intent, model } = truth;
+  const { index, intentIndex, retainedRoot, adapters, deletions, code, model } = truth;
   const applied: Evidence['applied'] = {
     index,
     intentIndex,
     retainedRoot,
     adapters,
+    code,
     deletions,
-    intent,
     model,
     parent: 'before',
     retained: Number(truth.retained),
+    sets: truth.setsRoot,
     statement: truth.statement,
     version: truth.version,
   };
@@ -257,6 +258,25 @@ describe('training before', () => {
     });
     caught(liar, liar.evidence(deletion(liar, 'mine')), ['order']);
   });
+});
+
+test('another entry, passed off as the train-intent, is not one', () => {
+  const liar = world();
+  const { entry } = liar.ingest('mine');
+  liar.build();
+  const without = (entries: readonly Entry[]) => entries.filter((other) => other !== entry);
+  liar.build({
+    members: (_, members) => without(members),
+    retained: without,
+    meanwhile: () => liar.remove('mine'),
+    intentEntry: () => liar.ingest('more').index,
+  });
+  const first = version(liar, 3);
+  caught(liar, resigned(liar, liar.evidence(deletion(liar, 'mine'))), ['log']);
+  // Nor is it in the certificate of a later version.
+  expect(first.intentIndex).toBeGreaterThan(deletion(liar, 'mine').request.index);
+  liar.build();
+  caught(liar, liar.evidence(deletion(liar, 'mine')), ['log']);
 });
 
 test('a leaf rewritten is not in the log', () => {

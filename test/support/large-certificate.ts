@@ -118,13 +118,14 @@ export function largeCertificate(shape: Shape, seed = 1): { text: string; vkey: 
   const common = () => ({
     adapters: random(),
     deletions: 17,
-    intent: random(),
     model: random(),
     retained: shape.samples - 20_000,
     statement: random(),
   });
   const first = at.applied && {
     ...common(),
+    code: random(),
+    sets: random(),
     retainedRoot: random(),
     index: at.applied.version,
     intentIndex: at.applied.intent,
@@ -134,6 +135,7 @@ export function largeCertificate(shape: Shape, seed = 1): { text: string; vkey: 
   const presence = way(shape.samples, true);
   const before = {
     ...common(),
+    intent: random(),
     parent: random(),
     presence: encodeSetProof(presence),
     version: 123_456,

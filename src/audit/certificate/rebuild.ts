@@ -90,18 +90,23 @@ export type Roots = {
 
 const entryHash = (leaf: Leaf): Uint8Array => leafHash(encodeLeaf(leaf));
 
-/** Leaf hash of the version in service's train-intent. */
-export function intentHash({ after }: Certificate, { retained }: Roots): Uint8Array {
-  const { config, code, sets } = after;
-  return entryHash({
-    kind: 'train-intent',
-    config,
-    code,
-    sets,
-    retainedRoot: retained,
-    retained: BigInt(after.retained),
-  });
+type Intended = {
+  readonly code: Uint8Array;
+  readonly sets: Uint8Array;
+  readonly retained: number;
+};
+
+/** Leaf hash of a version's train-intent. */
+function intentHashOf({ after }: Certificate, version: Intended, retainedRoot: Uint8Array) {
+  const { code, sets, retained } = version;
+  const { config } = after;
+  const fields = { config, code, sets, retainedRoot, retained: BigInt(retained) };
+  return entryHash({ kind: 'train-intent', ...fields });
 }
+
+/** Leaf hash of the train-intent of the version in service. */
+export const intentHash = (certificate: Certificate, roots: Roots): Uint8Array =>
+  intentHashOf(certificate, certificate.after, roots.retained);
 
 /** Payload of the statement of the version in service. */
 export function statementOf({ after }: Certificate, roots: Roots, intent: Uint8Array): Uint8Array {
@@ -177,11 +182,10 @@ export function logLeaves(certificate: Certificate, roots: Roots): LogLeaf[] {
     });
   }
   if (applied) {
-    leaves.push({ index: applied.intentIndex, hash: applied.intent });
-    leaves.push({
-      index: applied.index,
-      hash: versionHash(certificate, roots, applied, applied.retainedRoot),
-    });
+    const { retainedRoot } = applied;
+    const intent = intentHashOf(certificate, applied, retainedRoot);
+    const hash = versionHash(certificate, roots, { ...applied, intent }, retainedRoot);
+    leaves.push({ index: applied.intentIndex, hash: intent }, { index: applied.index, hash });
   }
   if (erased) {
     const record = erasureRecord(certificate);
