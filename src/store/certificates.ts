@@ -137,10 +137,11 @@ type At = (batch: bigint | null, entry: number | null) => Promise<number | null>
 
 /** Undefined if it is not in a signed checkpoint yet. */
 async function appliedOf(row: VersionRow, at: At) {
-  const { kind, config, ...fields } = leafOf(row);
+  const { kind, config, intent, ...fields } = leafOf(row);
+  const { code, sets } = intentOf(row);
   const [index, intentIndex] = [await at(row.leaf_batch, 0), await at(row.intent_batch, 0)];
   if (index === null || intentIndex === null) return undefined;
-  return { ...fields, retained: Number(fields.retained), index, intentIndex };
+  return { ...fields, code, sets, retained: Number(fields.retained), index, intentIndex };
 }
 
 async function erasedOf(evidence: EvidenceRow, at: At): Promise<Evidence['erased']> {
