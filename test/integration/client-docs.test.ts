@@ -51,7 +51,8 @@ async function fetchCertificate(requestId: string): Promise<void> {
   const headers = { authorization: `Bearer ${(await read('http-token')).trim()}` };
   const path = `/v1/deletions/${requestId}/certificate`;
   let answer = await fetch(url + path, { headers });
-  while (answer.status === 503) answer = await fetch(url + path, { headers });
+  // First the request is not projected yet, then no version without the sample is published.
+  while (!answer.ok) answer = await fetch(url + path, { headers });
   await writeFile(join(folder, 'certificate.json'), await answer.text());
   const { vkey } = (await (await fetch(`${url}/v1/log/key`)).json()) as { vkey: string };
   await writeFile(join(folder, 'log.vkey'), `${vkey}\n`);
