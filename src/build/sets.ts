@@ -121,7 +121,11 @@ function joined(rows: readonly Uint8Array[] = [], size: number): Uint8Array {
 function field(row: RawRow, at: number): Buffer {
   const value = row[at];
   if (value) return value;
-  throw new LegonetError('unsealed_sample', 'a sample has no commitment', 'stop');
+  throw new LegonetError(
+    'unsealed_sample',
+    'samples from before there was an audit log are not in it yet: the role `project` puts them there',
+    'retryable',
+  );
 }
 
 const keyOf = (row: RawRow): Buffer => hash('sha256', field(row, 0), 'buffer');
