@@ -16,10 +16,11 @@ export async function run(
   const text = await withDatabase(context, (database) =>
     certificateOf(database, { requestId, sampleId: sample }),
   );
-  const { origin, after, before, erased } = parseCertificate(text);
+  const { origin, after, before, erased, request } = parseCertificate(text);
   const summary = {
     requestId,
-    sampleId: sample ?? null,
+    // Of a subject's samples the certificate itself names none.
+    sampleId: sample ?? (request.kind === 'sample' ? request.target : null),
     origin,
     version: after.version,
     modelDigest: toHex(after.model),
