@@ -1,7 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LegonetError } from '../errors.js';
 import { packageVersion } from '../serve/package-version.js';
-import { type Context, createContext, type ExitCode } from './context.js';
+import { type Action, type Add, example, JSON_FLAG } from './adding.js';
+import { createContext } from './context.js';
+import { addProofCommands } from './proof-commands.js';
 import { stopSignal } from './signals.js';
 
 /*
@@ -9,7 +11,6 @@ import { stopSignal } from './signals.js';
  * answers at once.
  */
 
-type Action = (context: Context, ...rest: never[]) => Promise<ExitCode>;
 type Result = { code: number };
 
 const DESCRIPTION = `Keeps a LegoNet classifier in step with samples ingested and deleted, exactly:
@@ -78,12 +79,10 @@ function createProgram(result: Result): Command {
   addServiceCommands(add);
   addEventCommands(add);
   addQueryCommands(add);
+  addProofCommands(add);
   addRepairCommands(add);
   return program;
 }
-
-type Add = (name: string, summary: string, load: () => Promise<{ run: Action }>) => Command;
-const JSON_FLAG = ['--json', 'print one JSON document'] as const;
 
 function addServiceCommands(add: Add): void {
   add('start', 'run: project, build, publish, serve', () => import('./commands/start.js'))
@@ -190,12 +189,6 @@ function addRepairCommands(add: Add): void {
   add('doctor', 'look for trouble, and say what to do', () => import('./commands/doctor.js'))
     .option(...JSON_FLAG)
     .addHelpText('after', example('doctor'));
-}
-
-/** Command lines to begin with. */
-function example(...lines: readonly string[]): string {
-  const shown = lines.map((line) => `  ${line.includes('legonet') ? '' : 'legonet '}${line}`);
-  return ['', 'For example:', ...shown].join('\n');
 }
 
 function count(text: string): number {

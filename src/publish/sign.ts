@@ -1,54 +1,93 @@
 import { equalBytes } from '../audit/bytes.js';
+import { checkRotations, keysOf } from '../audit/certificate/keys.js';
 import { openCheckpoint, signCheckpoint } from '../audit/log/checkpoint.js';
-import { formatVerifierKey, parseVerifierKey, type VerifierKey } from '../audit/log/keys.js';
+import { formatVerifierKey, type VerifierKey, verifierOf } from '../audit/log/keys.js';
 import { treeRoot } from '../audit/log/tile-proofs.js';
 import { LegonetError } from '../errors.js';
 import { type Database, type Queryable, transaction } from '../store/database.js';
+import { readKeys } from '../store/evidence.js';
 import { type Head, lockHead, readHead, type Tree, tileReader } from '../store/tlog.js';
-import { sequence } from '../store/tlog-sequence.js';
+import { readSigningRecord, recordFirstKey } from '../store/tlog-keys.js';
+import { type EdgeMemory, type Sequenced, sequence } from '../store/tlog-sequence.js';
 import { fastSign } from './fast-sign.js';
-import type { Signer } from './signer.js';
+import { SHARE_KEY, type Signer } from './signer.js';
+
+/** The signer whose key is in force, as far as is known when it is asked. */
+export type OpenSigner = () => Promise<Signer>;
 
 /**
  * Puts what is queued into the log and signs how far it has come. Nothing is signed that does not extend
  * the checkpoint that is kept apart from the database. Throws `log_behind` or `log_forked` (stop) where
  * the database is not the one that was signed, `signing_key_unknown` (stop) for a key that is not the log's.
  */
-export function signLog(database: Database, signer: Signer): Promise<void> {
-  const { memory } = signer;
+export function signLog(database: Database, open: OpenSigner): Promise<void> {
+  const memory = memories.get(database) ?? { known: null, signed: null, turn: Promise.resolve() };
+  memories.set(database, memory);
   // One after the other: both loops of a publisher come here.
-  const turn = memory.turn.then(() => bringAndSign(database, signer));
+  const turn = memory.turn.then(() => bringAndSign(database, open, memory));
   memory.turn = turn.catch(() => {});
   return turn;
 }
 
-async function bringAndSign(database: Database, signer: Signer): Promise<void> {
-  const { memory, checkpoints } = signer;
+/** What this process has done last with a log, so that it need not be read again. */
+type Memory = EdgeMemory & {
+  signed: (Tree & { readonly note: string; readonly signer: Signer }) | null;
+  /** Resolves when nobody signs. */
+  turn: Promise<void>;
+};
+
+const memories = new WeakMap<Database, Memory>();
+
+async function bringAndSign(database: Database, open: OpenSigner, memory: Memory): Promise<void> {
   const sequenced = await sequence(database, memory);
-  const { signed } = memory;
-  // Where this process has signed the very tree that was appended to, it extends what was signed.
-  if (sequenced && signed && isSame(sequenced.from, signed)) {
-    if ((await checkpoints.read()) === signed.note) {
-      if (await sign(database.pool, signer, sequenced.to)) return;
-    }
-  }
-  if (!sequenced) {
+  if (sequenced && (await signOn(database, sequenced, memory))) return;
+  for (let attempt = 1; ; attempt++) {
+    const signer = await open();
     const { size, signedSize } = await readHead(database.pool);
     if (size === signedSize) return;
+    try {
+      memory.signed = await signHead(database, signer);
+      return;
+    } catch (error) {
+      // The key may have been rotated meanwhile: since it was opened, or since its entry was looked for.
+      if (!isAboutKeys(error) || attempt === 2) throw error;
+    }
+    await sequence(database, memory);
   }
-  await transaction(database.pool, async (client) => {
-    const head = await lockHead(client);
-    const keys = await knownKeys(client, signer);
-    await checkExtends(client, signer, head, keys);
-    await sign(client, signer, head);
-  });
 }
 
-const isSame = (a: Tree, b: Tree): boolean => a.size === b.size && equalBytes(a.root, b.root);
+const isAboutKeys = (error: unknown): boolean =>
+  error instanceof LegonetError && ['signing_key_unknown', 'rotation_unsound'].includes(error.code);
 
-/** False if another key is in force. */
-async function sign(client: Queryable, signer: Signer, { size, root }: Tree): Promise<boolean> {
-  const { origin, key, checkpoints, memory } = signer;
+/** What was appended to the very tree that this process has signed last extends it: true if so. */
+async function signOn(
+  { pool }: Database,
+  { from, to }: Sequenced,
+  memory: Memory,
+): Promise<boolean> {
+  const { signed } = memory;
+  memory.signed = null;
+  if (signed?.size !== from.size || !equalBytes(signed.root, from.root)) return false;
+  const { signer } = signed;
+  if ((await signer.checkpoints.read()) !== signed.note) return false;
+  memory.signed = await sign(pool, signer, to);
+  return memory.signed !== null;
+}
+
+const signHead = ({ pool }: Database, signer: Signer): Promise<Memory['signed']> =>
+  transaction(pool, async (client) => {
+    const head = await lockHead(client);
+    await checkHead(client, signer, head);
+    return sign(client, signer, head);
+  });
+
+/** Null, and nothing on record, if another key is in force. */
+async function sign(
+  client: Queryable,
+  signer: Signer,
+  { size, root }: Tree,
+): Promise<Memory['signed']> {
+  const { origin, key, checkpoints } = signer;
   const note = signCheckpoint({ origin, size, root, extensions: [] }, [key], fastSign);
   // First apart: should the update fail, what is signed is in the log all the same.
   await checkpoints.write(note);
@@ -57,31 +96,57 @@ async function sign(client: Queryable, signer: Signer, { size, root }: Tree): Pr
      WHERE $3 = (SELECT vkey FROM tlog_keys ORDER BY ordinal DESC LIMIT 1)`,
     [size, note, formatVerifierKey(key)],
   );
-  memory.signed = rowCount === 1 ? { size, root, note } : null;
-  return rowCount === 1;
+  return rowCount === 1 ? { size, root, note, signer } : null;
 }
 
-/** The log's keys, the one in force first. The first that ever signs becomes the log's. */
-async function knownKeys(client: Queryable, { key }: Signer): Promise<VerifierKey[]> {
-  const own = formatVerifierKey(key);
-  const read = () =>
-    client.query<{ vkey: string }>('SELECT vkey FROM tlog_keys ORDER BY ordinal DESC');
-  let { rows } = await read();
-  if (rows.length === 0) {
-    await client.query('INSERT INTO tlog_keys (vkey) VALUES ($1) ON CONFLICT DO NOTHING', [own]);
-    ({ rows } = await read());
+/** Whether this signer may sign at this head, locked: the first key that ever comes becomes the log's. */
+export async function checkHead(client: Queryable, signer: Signer, head: Head): Promise<void> {
+  const { key, origin } = signer;
+  if (!(await readSigningRecord(client))) {
+    await recordFirstKey(client, { origin, vkey: formatVerifierKey(key) });
   }
-  if (rows[0]?.vkey === own) return rows.map(({ vkey }) => parseVerifierKey(vkey));
-  const isOld = rows.some(({ vkey }) => vkey === own);
-  throw new LegonetError(
+  await checkSigned(client, signer, head);
+}
+
+/**
+ * Whether the database is the one that was signed last, and the key the one in force. Throws what `signLog`
+ * does; changes nothing.
+ */
+export async function checkSigned(client: Queryable, signer: Signer, head: Head): Promise<void> {
+  const record = await readSigningRecord(client);
+  const own = formatVerifierKey(signer.key);
+  const { vkey, rotations } = await readKeys(client, head.size);
+  const keys = record ? keysOf(vkey, rotations) : [];
+  // First, and with our own key: an old backup may not know of it.
+  await checkExtends(client, signer, head, [...keys, verifierOf(signer.key)]);
+  if (!record) return;
+  if (record.vkey !== own) throw unknownKey(own, record.vkey, keys);
+  try {
+    checkRotations(record.origin, own, rotations);
+  } catch (cause) {
+    throw unsoundRotation(`${cause instanceof Error ? cause.message : cause}`);
+  }
+  if (vkey !== own) throw unsoundRotation('no entry of the log says so');
+}
+
+function unknownKey(own: string, inForce: string, keys: readonly VerifierKey[]): LegonetError {
+  const isOld = keys.some((key) => formatVerifierKey(key) === own);
+  const remedy = isOld
+    ? `it was rotated, and the key here is the one before: set LEGONET_SIGNING_KEY to the new one`
+    : SHARE_KEY;
+  return new LegonetError(
     'signing_key_unknown',
-    isOld
-      ? `the audit log's key was rotated to ${rows[0]?.vkey}: set LEGONET_SIGNING_KEY to the new one`
-      : `the audit log is signed by ${rows[0]?.vkey}, not by ${own}: set LEGONET_SIGNING_KEY to the ` +
-          'log’s key, or rotate to this one with `legonet keygen --rotate`',
+    `the audit log is signed by ${inForce}, and the key here is that of ${own}: ${remedy}`,
     'stop',
   );
 }
+
+const unsoundRotation = (reason: string) =>
+  new LegonetError(
+    'rotation_unsound',
+    `the audit log's key on record was not put in force by the one before it: ${reason}`,
+    'stop',
+  );
 
 async function checkExtends(
   client: Queryable,
@@ -91,8 +156,7 @@ async function checkExtends(
 ): Promise<void> {
   const note = (await checkpoints.read()) ?? head.checkpoint;
   if (note === null) return;
-  const names = [origin, ...keys.map(({ name }) => name)];
-  const last = openAny(note, keys, names, checkpoints.name);
+  const last = openLast(note, keys, origin, checkpoints.name);
   if (last.size > head.size) {
     throw new LegonetError(
       'log_behind',
@@ -111,22 +175,16 @@ async function checkExtends(
   );
 }
 
-function openAny(
-  note: string,
-  keys: readonly VerifierKey[],
-  origins: readonly string[],
-  name: string,
-) {
-  for (const origin of origins) {
-    try {
-      return openCheckpoint(note, { keys, origin });
-    } catch (error) {
-      if (!(error instanceof LegonetError)) throw error;
-    }
+function openLast(note: string, keys: readonly VerifierKey[], origin: string, name: string) {
+  try {
+    return openCheckpoint(note, { keys, origin });
+  } catch (cause) {
+    if (!(cause instanceof LegonetError)) throw cause;
+    throw new LegonetError(
+      'checkpoint_unreadable',
+      `${name} is not a checkpoint of this log, signed by a key of it: it is damaged, or another log's`,
+      'stop',
+      { cause },
+    );
   }
-  throw new LegonetError(
-    'checkpoint_unreadable',
-    `${name} is not a checkpoint of this log, signed by a key of it: it is damaged, or another log's`,
-    'stop',
-  );
 }
