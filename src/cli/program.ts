@@ -1,7 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LegonetError } from '../errors.js';
 import { packageVersion } from '../serve/package-version.js';
-import { type Context, createContext, type ExitCode } from './context.js';
+import { type Action, type Add, example, JSON_FLAG } from './add.js';
+import { addAuditCommands } from './audit-commands.js';
+import { createContext } from './context.js';
 import { stopSignal } from './signals.js';
 
 /*
@@ -9,7 +11,6 @@ import { stopSignal } from './signals.js';
  * answers at once.
  */
 
-type Action = (context: Context, ...rest: never[]) => Promise<ExitCode>;
 type Result = { code: number };
 
 const DESCRIPTION = `Keeps a LegoNet classifier in step with samples ingested and deleted, exactly:
@@ -61,29 +62,35 @@ function createProgram(result: Result): Command {
     .showHelpAfterError('(see `legonet --help`, or `legonet help COMMAND`)')
     .addHelpText('after', SETTINGS)
     .exitOverride();
-  const add = (name: string, summary: string, load: () => Promise<{ run: Action }>): Command =>
-    program
-      .command(name)
-      .description(summary)
-      .action(async (...given: unknown[]) => {
-        const options = given.at(-2) as { json?: boolean };
-        const say = (text: string) => void process.stderr.write(`${text}\n`);
-        const signal = stopSignal(say);
-        // Loaded here, like the command: --help needs neither.
-        const { readSettings } = await import('../settings.js');
-        const context = createContext(readSettings(process.env), options, signal);
-        const { run: action } = await load();
-        result.code = await action(context, ...(given.slice(0, -1) as never[]));
-      });
+  const below =
+    (parent: Command): Add =>
+    (name, summary, load) =>
+      parent
+        .command(name)
+        .description(summary)
+        .action(async (...given: unknown[]) => {
+          result.code = await runAction(load, given);
+        });
+  const add = below(program);
   addServiceCommands(add);
   addEventCommands(add);
   addQueryCommands(add);
   addRepairCommands(add);
+  addAuditCommands(add, below);
   return program;
 }
 
-type Add = (name: string, summary: string, load: () => Promise<{ run: Action }>) => Command;
-const JSON_FLAG = ['--json', 'print one JSON document'] as const;
+/** `given`: arguments, options, and the command itself. */
+async function runAction(load: () => Promise<{ run: Action }>, given: unknown[]): Promise<number> {
+  const options = given.at(-2) as { json?: boolean };
+  const say = (text: string) => void process.stderr.write(`${text}\n`);
+  const signal = stopSignal(say);
+  // Loaded here, like the command: --help needs neither.
+  const { readSettings } = await import('../settings.js');
+  const context = createContext(readSettings(process.env), options, signal);
+  const { run: action } = await load();
+  return action(context, ...(given.slice(0, -1) as never[]));
+}
 
 function addServiceCommands(add: Add): void {
   add('start', 'run: project, build, publish, serve', () => import('./commands/start.js'))
@@ -190,12 +197,6 @@ function addRepairCommands(add: Add): void {
   add('doctor', 'look for trouble, and say what to do', () => import('./commands/doctor.js'))
     .option(...JSON_FLAG)
     .addHelpText('after', example('doctor'));
-}
-
-/** Command lines to begin with. */
-function example(...lines: readonly string[]): string {
-  const shown = lines.map((line) => `  ${line.includes('legonet') ? '' : 'legonet '}${line}`);
-  return ['', 'For example:', ...shown].join('\n');
 }
 
 function count(text: string): number {
