@@ -168,10 +168,12 @@ async function commit(
   reached('build.before-commit');
   const retirements = await transaction(database.pool, async (tx) => {
     const retired = await commitVersion(tx, next);
+    reached('build.model-written');
     await writeSetsAt(tx, next.sets, plan.cut);
     await keepHeld(tx, next.held, plan.latest?.version);
     const versions = retired.map(({ version }) => version);
     await recordVersion(tx, model, next, versions, now());
+    reached('build.recorded');
     await announce(tx, model, next, retired, now());
     reached('build.in-commit');
     return retired;

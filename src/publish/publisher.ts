@@ -36,6 +36,7 @@ export async function publishPending(options: PublisherOptions): Promise<number[
        ORDER BY id LIMIT ${BATCH}`,
     );
     const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
+    reached('publish.found');
     // What these rows announce was queued with them: it is in the log before anybody hears of it.
     await Promise.all([signLog(database, signer), attestVersions(database, signer, published)]);
     if (rows.length === 0) return versions;
