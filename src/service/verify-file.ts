@@ -12,7 +12,7 @@ import {
 import { NOT_SHOWN, parseCertificate } from '../audit/certificate/schema.js';
 import { verifyCertificate } from '../audit/certificate/verify.js';
 import type { membershipCommitment } from '../audit/commitment.js';
-import { verifyReplay } from '../audit/replay/verify.js';
+import { claimOf, verifyReplay } from '../audit/replay/verify.js';
 import { LegonetError } from '../errors.js';
 import { loadHashPairs } from '../kernel/hash-pairs.js';
 import { fastHash } from '../store/tlog.js';
@@ -124,7 +124,7 @@ async function verifyFurther(
 ): Promise<{ readonly checks: LevelCheck[]; readonly level: Level }> {
   const replayed = await verifyReplay({
     vkey,
-    certificate: parseCertificate(text),
+    claim: claimOf(parseCertificate(text)),
     log: openLog(log ?? '', signal),
     listing: createReadStream(listing ?? '', { highWaterMark: 1 << 20 }),
     hashes: {

@@ -10,7 +10,7 @@ import { type LogSource, type ReplayedLog, replayLog } from './log.js';
 import type { LoggedVersion } from './versions.js';
 
 /*
- * Level 2: the log and the auditor's listing against the version of a certificate that holds at level 1.
+ * Level 2: the log and the auditor's listing against a version that the log has signed.
  */
 
 /** In the order in which they are made. */
@@ -30,12 +30,32 @@ export const REPLAY_CHECKS = [
 
 export type ReplayCheckName = (typeof REPLAY_CHECKS)[number];
 
+/** The version that is looked at, and where a signed checkpoint has it. */
+export type Claim = {
+  readonly origin: string;
+  /** The signed note: the log has that version, whatever checkpoint it has now. */
+  readonly checkpoint: string;
+  readonly version: number;
+  /** Of its entry, and of that of its train-intent. */
+  readonly index: number;
+  readonly intentIndex: number;
+};
+
+/** Of a certificate that holds at level 1. */
+export const claimOf = ({ origin, log, after }: Certificate): Claim => ({
+  origin,
+  checkpoint: log.checkpoint,
+  version: after.version,
+  index: after.index,
+  intentIndex: after.intentIndex,
+});
+
 export type ReplayInput = {
-  /** One that holds at level 1 under this key. */
-  readonly certificate: Certificate;
+  /** Signed by the log. */
+  readonly claim: Claim;
   readonly vkey: string;
   readonly log: LogSource;
-  /** The listing of the certificate's version. */
+  /** The listing of that version. */
   readonly listing: AsyncIterable<Uint8Array>;
   readonly hashes?: Hashes & { readonly sha256?: (bytes: Uint8Array) => Uint8Array };
 };
@@ -71,7 +91,7 @@ export async function verifyReplay(
 async function replay(list: List, input: ReplayInput): Promise<Replay['found'] | undefined> {
   const log = await readLog(list, input);
   if (!log) return undefined;
-  const version = checkHistory(list, input.certificate, log);
+  const version = checkHistory(list, input.claim, log);
   if (!version) return undefined;
   const reading = reader(log);
   const reads = await settle(() => readListed(input.listing, reading.each, input.hashes));
@@ -101,14 +121,14 @@ async function settle<T>(work: () => Promise<T>): Promise<() => T> {
 
 async function readLog(
   list: List,
-  { certificate, vkey, log, hashes }: ReplayInput,
+  { claim, vkey, log, hashes }: ReplayInput,
 ): Promise<ReplayedLog | undefined> {
-  const { origin, after } = certificate;
-  const signed = readUnsigned(certificate.log.checkpoint);
+  const { origin, checkpoint, intentIndex } = claim;
+  const signed = readUnsigned(checkpoint);
   const note = await settle(() => log.checkpoint());
   const reads = await settle(() =>
     replayLog(log, [signed, readUnsigned(note())], {
-      until: after.intentIndex,
+      until: intentIndex,
       ...(hashes?.sha256 && { hash: hashes.sha256 }),
     }),
   );
@@ -129,14 +149,15 @@ async function readLog(
 
 function checkHistory(
   list: List,
-  { after }: Certificate,
+  claim: Claim,
   { versions, problem }: ReplayedLog,
 ): LoggedVersion | undefined {
   return list.value(
     'history',
     () => {
-      const own = versions.find(({ index }) => index === after.index);
-      must(own !== undefined, `entry ${after.index} is not that of version ${after.version}`);
+      const own = versions.find(({ index }) => index === claim.index);
+      const named = own?.leaf.version === claim.version;
+      must(named, `entry ${claim.index} is not that of version ${claim.version}`);
       return own;
     },
     () => {
