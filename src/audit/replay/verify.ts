@@ -126,18 +126,20 @@ async function readLog(
   const { origin, checkpoint, intentIndex } = claim;
   const signed = readUnsigned(checkpoint);
   const note = await settle(() => log.checkpoint());
+  const now = () => readUnsigned(note());
   const reads = await settle(() =>
-    replayLog(log, [signed, readUnsigned(note())], {
+    replayLog(log, [signed, now()], {
       until: intentIndex,
       ...(hashes?.sha256 && { hash: hashes.sha256 }),
     }),
   );
-  const replayed = list.value(
-    'log-entries',
-    reads,
-    ({ size }) =>
-      `all ${size} entries were read and hashed again: they lead to the roots at ${signed.size} and ${size}`,
-  );
+  const replayed = list.value('log-entries', reads, ({ size, roots }) => {
+    [signed, now()].forEach(({ size, root }, i) => {
+      const same = equalBytes(roots[i] as Uint8Array, root);
+      must(same, `the first ${size} entries are not those that were signed`);
+    });
+    return `all ${size} entries were hashed again: they lead to the roots signed at ${signed.size} and ${size}`;
+  });
   if (!replayed) return undefined;
   list.check('log-key', () => {
     const keys = keysFrom(vkey, origin, replayed.keys);
