@@ -57,14 +57,23 @@ function read(path) {
 async function commandLine() {
   const block = (text) => `\`\`\`text\n${text.trim()}\n\`\`\``;
   const program = await help();
-  const [, list = ''] = program.split('Commands:\n');
-  const names = [...list.split('\n\n', 1)[0].matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name);
   const sections = [block(program)];
-  for (const name of names.filter((name) => name !== 'help')) {
-    sections.push(`## ${name}`, block(await help(name)));
+  for (const name of commandsIn(program)) {
+    const text = await help(name);
+    sections.push(`## ${name}`, block(text));
+    for (const below of commandsIn(text)) {
+      sections.push(`### ${name} ${below}`, block(await help(name, below)));
+    }
   }
   const note = 'Written by `npm run generate` from what `--help` says.';
   return `${['# Command line', note, ...sections].join('\n\n')}\n`;
+}
+
+/** The names of the commands that a help lists. */
+function commandsIn(text) {
+  const [, list = ''] = text.split('Commands:\n');
+  const names = [...list.split('\n\n', 1)[0].matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name);
+  return names.filter((name) => name !== 'help');
 }
 
 async function help(...command) {

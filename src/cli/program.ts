@@ -1,7 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LegonetError } from '../errors.js';
 import { packageVersion } from '../serve/package-version.js';
-import { type Action, type Add, example, JSON_FLAG } from './adding.js';
+import { type Action, type Add, example, JSON_FLAG } from './add.js';
+import { addAuditCommands } from './audit-commands.js';
 import { createContext } from './context.js';
 import { addProofCommands } from './proof-commands.js';
 import { stopSignal } from './signals.js';
@@ -62,26 +63,35 @@ function createProgram(result: Result): Command {
     .showHelpAfterError('(see `legonet --help`, or `legonet help COMMAND`)')
     .addHelpText('after', SETTINGS)
     .exitOverride();
-  const add = (name: string, summary: string, load: () => Promise<{ run: Action }>): Command =>
-    program
-      .command(name)
-      .description(summary)
-      .action(async (...given: unknown[]) => {
-        const options = given.at(-2) as { json?: boolean };
-        const say = (text: string) => void process.stderr.write(`${text}\n`);
-        const signal = stopSignal(say);
-        // Loaded here, like the command: --help needs neither.
-        const { readSettings } = await import('../settings.js');
-        const context = createContext(readSettings(process.env), options, signal);
-        const { run: action } = await load();
-        result.code = await action(context, ...(given.slice(0, -1) as never[]));
-      });
+  const below =
+    (parent: Command): Add =>
+    (name, summary, load) =>
+      parent
+        .command(name)
+        .description(summary)
+        .action(async (...given: unknown[]) => {
+          result.code = await runAction(load, given);
+        });
+  const add = below(program);
   addServiceCommands(add);
   addEventCommands(add);
   addQueryCommands(add);
   addProofCommands(add);
   addRepairCommands(add);
+  addAuditCommands(add, below);
   return program;
+}
+
+/** `given`: arguments, options, and the command itself. */
+async function runAction(load: () => Promise<{ run: Action }>, given: unknown[]): Promise<number> {
+  const options = given.at(-2) as { json?: boolean };
+  const say = (text: string) => void process.stderr.write(`${text}\n`);
+  const signal = stopSignal(say);
+  // Loaded here, like the command: --help needs neither.
+  const { readSettings } = await import('../settings.js');
+  const context = createContext(readSettings(process.env), options, signal);
+  const { run: action } = await load();
+  return action(context, ...(given.slice(0, -1) as never[]));
 }
 
 function addServiceCommands(add: Add): void {

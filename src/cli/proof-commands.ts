@@ -1,4 +1,4 @@
-import { type Add, example, JSON_FLAG } from './adding.js';
+import { type Add, example, JSON_FLAG } from './add.js';
 
 /** What proves something to others, and the key that signs it. */
 export function addProofCommands(add: Add): void {

@@ -36,6 +36,46 @@ export async function copyRows(client: ClientBase, select: string): Promise<RawR
   }
 }
 
+/** The same as they come, so that there may be any number: some at a time, until all are read. */
+export async function* copyStream(client: ClientBase, select: string): AsyncGenerator<RawRow[]> {
+  const stream = client.query(copyTo(`COPY (${select}) TO STDOUT (FORMAT binary)`));
+  let rest: Buffer = Buffer.alloc(0);
+  let begun = false;
+  for await (const chunk of stream) {
+    const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : (chunk as Buffer);
+    const start = begun ? 0 : HEADER.length;
+    if (bytes.length < start) {
+      rest = bytes;
+      continue;
+    }
+    begun = true;
+    const { rows, end } = wholeRows(bytes, start);
+    if (rows.length > 0) yield rows;
+    rest = bytes.subarray(end);
+  }
+}
+
+/** The rows that are there to their last byte, and where the next one begins. */
+function wholeRows(bytes: Buffer, start: number): { rows: RawRow[]; end: number } {
+  const rows: RawRow[] = [];
+  for (let end = start; ; ) {
+    let at = end + 2;
+    if (at > bytes.length) return { rows, end };
+    const count = bytes.readInt16BE(end);
+    if (count < 0) return { rows, end: bytes.length };
+    const fields: (Buffer | null)[] = [];
+    for (let field = 0; field < count; field++) {
+      if (at + 4 > bytes.length) return { rows, end };
+      const length = bytes.readInt32BE(at);
+      at += 4 + Math.max(0, length);
+      if (at > bytes.length) return { rows, end };
+      fields.push(length < 0 ? null : bytes.subarray(at - length, at));
+    }
+    rows.push(fields);
+    end = at;
+  }
+}
+
 /** The one row of a query, by COPY; null if there is none. Throws `unexpected_rows` for several. */
 export async function copyRow(client: ClientBase, select: string): Promise<RawRow | null> {
   const [row, another] = await copyRows(client, select);

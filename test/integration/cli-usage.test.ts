@@ -23,6 +23,8 @@ const COMMANDS = [
   'replay',
   'dead-letters',
   'doctor',
+  'verify',
+  'audit',
 ];
 
 test('every command is in the help, and has a help of its own with an example', async () => {

@@ -75,6 +75,10 @@ export type Lies = {
   /** The train-intent is logged after the version. */
   readonly intentAfter?: boolean;
   readonly weights?: (adapter: number) => Uint8Array;
+  /** Model digest, instead of the one that follows from the weights. */
+  readonly model?: Uint8Array;
+  /** Members that the train-intent declares, instead of those of the version. */
+  readonly intended?: (adapter: number, members: readonly Entry[]) => readonly Entry[];
   readonly retires?: readonly Retirement[];
   /** Leaf hash of the version that it says it came after. */
   readonly parent?: Uint8Array;
@@ -194,7 +198,13 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
     const retainedRoot = setRoot(retainedSet);
     const count = BigInt(retainedSet.length);
     const sharedFields = { config, retainedRoot, retained: count };
-    const sets32 = setsRoot(declared);
+    const intended = sets.map((members, adapter) => lies.intended?.(adapter, members) ?? members);
+    const sets32 = setsRoot(
+      intended.map((members) => ({
+        setRoot: setRoot(members),
+        members: BigInt(members.length),
+      })),
+    );
     const intentLeaf: Leaf = { kind: 'train-intent', ...sharedFields, code, sets: sets32 };
     const trueIntent = leafHash(encodeLeaf(intentLeaf));
     const intentFirst = lies.intentAfter ? -1 : append(intentLeaf);
@@ -209,7 +219,8 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
         ? { ...set, weights: before.weights, builtIn: before.builtIn }
         : { ...set, weights, builtIn: version };
     });
-    const model = sha256(utf8('model'), ...trained.map(({ weights }) => weights));
+    const weightsRoot = rootOf(trained.map(({ weights }) => leafHash(weights)));
+    const model = lies.model ?? sha256(utf8('legonet.model.v1\n'), config, weightsRoot);
     const cut = { '0': String(leaves.length) };
     const replaced = parent && { first: parent.version, last: parent.version, retiredAt: TIME };
     const retires = lies.retires ?? (replaced ? [replaced] : []);
@@ -325,6 +336,8 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
     leaves,
     keys,
     versions,
+    /** Samples that are there, by id. */
+    retained,
     deletions,
     key,
     vkey,

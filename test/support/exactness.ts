@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from './database.js';
 import { expected, histories as randomHistories, type Step } from './histories.js';
 import { tinyModel } from './models.js';
 import { Pipeline } from './pipeline.js';
+import { memorySigner } from './signer.js';
 
 const model = tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } });
 const kernel = await loadWasmKernel();
@@ -38,7 +39,8 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
     async () => {
       await fc.assert(
         fc.asyncProperty(randomHistories(model, compacts), async (steps) => {
-          const open = () => new Pipeline(main.url, model, kernel, compacts);
+          const signer = memorySigner();
+          const open = () => new Pipeline(main.url, model, kernel, compacts, signer);
           const { pipeline, seen, held } = await play(open, steps);
           try {
             await pipeline.finish();

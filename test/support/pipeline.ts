@@ -1,3 +1,4 @@
+import { formatVerifierKey, verifierOf } from '#src/audit/log/keys.js';
 import { type BuildOutcome, buildVersion } from '#src/build/builder.js';
 import { type Compute, inlineCompute } from '#src/build/compute.js';
 import type { LogRecord } from '#src/events/record.js';
@@ -27,9 +28,19 @@ export class Pipeline {
   readonly #model: Model;
   readonly #kernel: Kernel;
   readonly #compute: Compute;
-  #signer = memorySigner();
+  readonly #given: ReturnType<typeof memorySigner> | undefined;
+  #signer: ReturnType<typeof memorySigner>;
 
-  constructor(url: string, model: Model, kernel: Kernel, compacts = false) {
+  /** `signer`: that of the log there is already; by default each beginning makes another one. */
+  constructor(
+    url: string,
+    model: Model,
+    kernel: Kernel,
+    compacts = false,
+    signer?: ReturnType<typeof memorySigner>,
+  ) {
+    this.#given = signer;
+    this.#signer = signer ?? memorySigner();
     this.database = openDatabase(url);
     this.log = new (compacts ? CompactingLog : EmbeddedLog)(this.database);
     this.#model = model;
@@ -47,11 +58,16 @@ export class Pipeline {
     const names = rows.map(({ name }) => name).join(', ');
     await pool.query(`TRUNCATE ${names} RESTART IDENTITY`);
     await saveModel(this.database, this.#model, {});
-    this.#signer = memorySigner();
+    this.#signer = this.#given ?? memorySigner();
   }
 
   async append(records: readonly NewRecord[]): Promise<void> {
     await this.log.append(TOPIC, records);
+  }
+
+  /** The verifier key of the audit log. */
+  async vkey(): Promise<string> {
+    return formatVerifierKey(verifierOf((await this.#signer()).key));
   }
 
   /** Everything that the log holds now. */
