@@ -132,6 +132,9 @@ export const statusReport = z.strictObject({
   erasuresOverdue: count,
   oldestErasureMs: z.number().nullable(),
   deadLetters: count,
+  log: z
+    .strictObject({ queued: count, size: count, signed: count })
+    .describe('Entries of the audit log: waiting, in it, under the last signed checkpoint.'),
   stopped: z.array(
     z.strictObject({ id: count, partition: count, position: count, reason: z.string() }),
   ),
