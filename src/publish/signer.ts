@@ -13,7 +13,7 @@ import { LegonetError } from '../errors.js';
 import { readSecret, type Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { makeOnce, readText, replaceFile } from '../store/kept-file.js';
-import { readLogId } from '../store/tlog.js';
+import { findLogId, readLogId } from '../store/tlog.js';
 import { readSigningRecord, type SigningRecord } from '../store/tlog-keys.js';
 
 /** Where the last signed checkpoint is kept, apart from the database: it tells an old backup. */
@@ -59,7 +59,9 @@ export const SHARE_KEY =
 
 /** As `openSigner`, but makes no key: null if none is at hand. */
 export async function findSigner(settings: Settings, database: Database): Promise<Signer | null> {
-  const directory = await logDirectory(settings, database);
+  const id = await findLogId(database.pool);
+  if (id === null) return null;
+  const directory = join(settings.audit.directory, id);
   const record = await readSigningRecord(database.pool);
   const key = await keyAtHand(settings, directory, record);
   return key && signerOf(settings, directory, record, key);
