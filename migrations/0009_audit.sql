@@ -102,7 +102,7 @@ CREATE TABLE evidence (
   erase_batch     bigint,
   erase_entry     int
 );
-CREATE INDEX evidence_by_commitment ON evidence (commitment);
+CREATE INDEX evidence_by_key ON evidence (sha256(commitment));
 CREATE INDEX evidence_by_request ON evidence (request_id);
 CREATE INDEX evidence_not_applied ON evidence (sample_id) WHERE applied_in IS NULL;
 CREATE INDEX evidence_not_erased ON evidence (sample_id) WHERE erasure IS NULL;

@@ -59,6 +59,7 @@ const schema = z.object({
     .regex(/^[A-Za-z0-9._:-]+$/, 'expected a host name or an IP address')
     .default('127.0.0.1'),
   LEGONET_HTTP_PORT: whole(0, 65_535).prefault('7070'),
+  LEGONET_HTTP_RATE: whole(1, 1_000_000_000, 'number of requests').prefault('60000'),
   LEGONET_SIGNING_KEY: z
     .string()
     .regex(/^PRIVATE\+KEY\+/, 'expected a key as `legonet keygen` writes it')
@@ -96,6 +97,8 @@ export type HttpSettings = {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Requests a minute of one token, or of one address without. */
+  readonly ratePerMinute: number;
   /** Undefined: the token in the data directory, if that is in use. */
   readonly tokensFile: string | undefined;
   /** How long work may wait without any of it being done before the process is not ready. */
@@ -169,6 +172,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     http: {
       host: values.LEGONET_HTTP_HOST,
       port: values.LEGONET_HTTP_PORT,
+      ratePerMinute: values.LEGONET_HTTP_RATE,
       tokensFile: values.LEGONET_TOKENS_FILE,
       stalledAfterMs: values.LEGONET_STALLED_AFTER_MS,
     },

@@ -7,6 +7,8 @@ import { run } from '../dist/cli/program.js';
 import { asyncApi } from '../dist/events/async-api.js';
 import { eventSchema, schemaFile } from '../dist/events/json-schema.js';
 import { EVENT_TYPES } from '../dist/events/schemas.js';
+import { openApi } from '../dist/serve/open-api.js';
+import { ROUTES } from '../dist/serve/routes.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const schemas = Object.keys(EVENT_TYPES).map((type) => ({
@@ -22,10 +24,15 @@ const asyncApiFile = {
   path: 'schemas/asyncapi.json',
   text: `${JSON.stringify(asyncApi(version), null, 2)}\n`,
 };
+const openApiFile = {
+  path: 'schemas/openapi.json',
+  text: `${JSON.stringify(await openApi(ROUTES, version), null, 2)}\n`,
+};
 const files = [
   ...schemas,
   ...auditSchemas,
   asyncApiFile,
+  openApiFile,
   { path: 'docs/reference/cli.md', text: await commandLine() },
 ];
 

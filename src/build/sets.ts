@@ -1,14 +1,25 @@
-import { hash } from 'node:crypto';
 import type { ClientBase } from 'pg';
+import { encodeLeaf } from '../audit/leaves.js';
+import { encodeSetProof } from '../audit/sets/encoding.js';
 import { ENTRY_BYTES, KEY_BYTES } from '../audit/sets/entries.js';
-import type { SetState } from '../audit/sets/pages.js';
+import { type Pages, pageId, pagesFor, type SetState } from '../audit/sets/pages.js';
+import { proveFromPages } from '../audit/sets/prove.js';
+import { EMPTY } from '../audit/sets/tree.js';
 import type { SetChanges } from '../audit/sets/update.js';
 import { LegonetError } from '../errors.js';
-import { copyRows, type RawRow } from '../store/copy.js';
+import { loadHashPairs } from '../kernel/hash-pairs.js';
 import { type Database, type Queryable, transaction } from '../store/database.js';
-import { type PreparedSets, prepareSets, RETAINED_SET, readSetStates } from '../store/sets.js';
-import { rebuildSets, writeSets } from '../store/sets-write.js';
-import { type Cut, cutJson } from './plan.js';
+import {
+  type PreparedSets,
+  prepareFrom,
+  proveInSets,
+  RETAINED_SET,
+  readSetStates,
+} from '../store/sets.js';
+import { rebuildSets, type WholeSet } from '../store/sets-write.js';
+import { queueEntries } from '../store/tlog-queue.js';
+import { type BuildPlan, type Cut, cutJson } from './plan.js';
+import { adaptersOf, PAGE, readPage, readSealed, type Sealed } from './sealed.js';
 
 /*
  * The training sets of a version, brought from the cut that they are at to the version's own. They follow
@@ -21,87 +32,118 @@ export type SetsAtCut = {
   readonly states: ReadonlyMap<number, SetState>;
   /** Still to be written, with the version. */
   readonly prepared: PreparedSets;
-  /** Commitments of samples that were in the retained set and are not any more. */
-  readonly removed: readonly Uint8Array[];
+  /** That the samples to go were in the last version's retained set. */
+  readonly held: readonly Held[];
 };
+
+export type Held = { readonly key: Uint8Array; readonly proof: Uint8Array };
 
 /** Reads and computes in the build's snapshot. Only where there are no sets yet they are made and written. */
 export async function setsAt(
   client: ClientBase,
   database: Database,
-  cut: Cut,
-  adapters: number,
+  { cut, setCut, latest, digests }: BuildPlan,
 ): Promise<SetsAtCut> {
-  const known = await readSetCut(client);
-  if (!known) return { states: await makeSets(client, database, cut, adapters), ...NOTHING };
-  const members = await copyRows(client, added(known, cut));
-  const gone = await copyRows(client, removed(known, cut));
-  const prepared = await prepareSets(client, changesOf(members, gone));
+  if (!setCut) {
+    const states = await makeSets(client, database, cut, digests.length);
+    return { states, prepared: new Map(), held: [] };
+  }
+  const changes = new Changes();
+  for await (const page of readBetween(client, setCut, cut)) changes.add(page);
+  const gone = await readPage(client, removals(setCut, cut));
+  changes.remove(gone);
   const states = await readSetStates(client);
+  const { prepared, pages } = await prepareFrom(client, states, changes.bySet(), await hashPairs());
+  // After a replay that no version has followed yet, the sets are not the last version's.
+  const former = states.get(RETAINED_SET);
+  const same = former && latest?.retainedRoot?.equals(former.root);
+  const held = same ? await proveHeld(client, former, pages, keysOf(gone)) : [];
   for (const [set, { state }] of prepared) states.set(set, state);
-  return { states, prepared, removed: gone.map((row) => field(row, 0)) };
+  return { states, prepared, held };
 }
 
-const NOTHING = { prepared: new Map(), removed: [] };
-
-/** Writes them in the version's transaction. Throws `set_overtaken` (retryable) if another has come first. */
-export async function writeSetsAt(
+async function proveHeld(
   client: ClientBase,
-  { prepared }: SetsAtCut,
-  cut: Cut,
-): Promise<void> {
-  await writeSets(client, prepared);
-  await client.query('UPDATE set_cut SET cut = $1', [JSON.stringify(cutJson(cut))]);
-}
-
-async function readSetCut(client: Queryable): Promise<Cut | null> {
-  const { rows } = await client.query<{ cut: Record<string, string> }>('SELECT cut FROM set_cut');
-  const [row] = rows;
-  if (!row) return null;
-  return Object.fromEntries(Object.entries(row.cut).map(([p, at]) => [p, BigInt(at)]));
-}
-
-/** Content that came between the cuts and is there still: commitment, membership, adapters. */
-function added(from: Cut, to: Cut): string {
-  const parts = Object.entries(to).map(
-    ([partition, position]) =>
-      `SELECT commitment, membership, adapters FROM samples
-       WHERE partition = ${Number(partition)} AND position < ${position}
-         AND position >= ${from[partition] ?? 0n}`,
+  former: SetState,
+  pages: ReadonlyMap<number, Pages>,
+  keys: readonly Uint8Array[],
+): Promise<Held[]> {
+  const own = pages.get(RETAINED_SET);
+  const hash = await hashPairs();
+  // A set that is to grow was read by its buckets alone.
+  const isWhole =
+    own && pagesFor(former.depth, keys[0] ?? EMPTY).every((p) => own.has(pageId(p.level, p.index)));
+  if (isWhole) {
+    return keys.map((key) => ({
+      key,
+      proof: encodeSetProof(proveFromPages(former, own, key, hash)),
+    }));
+  }
+  const proofs = await proveInSets(
+    client,
+    keys.map((key) => ({ set: RETAINED_SET, key })),
+    hash,
   );
-  return parts.join(' UNION ALL ') || 'SELECT 1 WHERE false';
+  return proofs.map(({ proof }, i) => ({ key: keys[i] ?? EMPTY, proof: encodeSetProof(proof) }));
+}
+
+let loaded: ReturnType<typeof loadHashPairs> | undefined;
+
+/** SHA-256 in WebAssembly, compiled once. */
+export const hashPairs = () => {
+  loaded ??= loadHashPairs();
+  return loaded;
+};
+
+/** Content that came between the cuts and is there still. */
+async function* readBetween(client: ClientBase, from: Cut, to: Cut): AsyncIterable<Sealed> {
+  for (const [partition, position] of Object.entries(to)) {
+    yield* readSealed(client, Number(partition), from[partition] ?? 0n, position);
+  }
 }
 
 /** Content that was there at the first cut and is not at the second. */
-function removed(from: Cut, to: Cut): string {
+function removals(from: Cut, to: Cut): string {
   const before = (cut: Cut, partition: string, position: string) =>
     Object.entries(cut)
       .map(([p, at]) => `(${partition} = ${Number(p)} AND ${position} < ${at})`)
       .join(' OR ') || 'false';
-  return `SELECT commitment, membership, adapters FROM removals
+  return `SELECT position, commitment, membership, adapters FROM removals
     WHERE (${before(to, 'partition', 'position')})
       AND NOT (${before(from, 'partition', 'position')})
       AND (${before(from, 'content_partition', 'content_position')})`;
 }
 
-function changesOf(members: readonly RawRow[], gone: readonly RawRow[]): Map<number, SetChanges> {
-  const add = new Map<number, Uint8Array[]>();
-  const remove = new Map<number, Uint8Array[]>();
-  for (const row of members) {
-    const entry = entryOf(row);
-    for (const set of setsOf(row)) push(add, set, entry);
+/** What comes into each set and what goes, as it is met. */
+class Changes {
+  readonly #added = new Map<number, Uint8Array[]>();
+  readonly #removed = new Map<number, Uint8Array[]>();
+
+  add(page: Sealed): void {
+    for (let i = 0; i < rowsOf(page); i++) {
+      const entry = entryAt(page, i);
+      for (const set of [RETAINED_SET, ...adaptersOf(page, i)]) push(this.#added, set, entry);
+    }
   }
-  for (const row of gone) {
-    const key = keyOf(row);
-    for (const set of setsOf(row)) push(remove, set, key);
+
+  remove(page: Sealed): void {
+    keysOf(page).forEach((key, i) => {
+      for (const set of [RETAINED_SET, ...adaptersOf(page, i)]) push(this.#removed, set, key);
+    });
   }
-  const sets = new Set([...add.keys(), ...remove.keys()]);
-  return new Map(
-    [...sets].map((set) => [
-      set,
-      { add: joined(add.get(set), ENTRY_BYTES), remove: joined(remove.get(set), KEY_BYTES) },
-    ]),
-  );
+
+  bySet(): Map<number, SetChanges> {
+    const sets = new Set([...this.#added.keys(), ...this.#removed.keys()]);
+    return new Map(
+      [...sets].map((set) => [
+        set,
+        {
+          add: joined(this.#added.get(set), ENTRY_BYTES),
+          remove: joined(this.#removed.get(set), KEY_BYTES),
+        },
+      ]),
+    );
+  }
 }
 
 function push(map: Map<number, Uint8Array[]>, set: number, bytes: Uint8Array): void {
@@ -118,29 +160,11 @@ function joined(rows: readonly Uint8Array[] = [], size: number): Uint8Array {
   return bytes;
 }
 
-function field(row: RawRow, at: number): Buffer {
-  const value = row[at];
-  if (value) return value;
-  throw new LegonetError(
-    'unsealed_sample',
-    'samples from before there was an audit log are not in it yet: the role `project` puts them there',
-    'retryable',
-  );
-}
-
-const keyOf = (row: RawRow): Buffer => hash('sha256', field(row, 0), 'buffer');
-const entryOf = (row: RawRow): Buffer => Buffer.concat([keyOf(row), field(row, 1)]);
-
-/** The sets that a row's sample belongs to, from an int[] as COPY sends it. */
-function setsOf(row: RawRow): number[] {
-  const array = field(row, 2);
-  const sets = [RETAINED_SET];
-  for (let at = ARRAY_HEAD + 4; at < array.length; at += 8) sets.push(array.readInt32BE(at));
-  return sets;
-}
-
-/** Dimensions, nulls, type, length, lower bound: 4 bytes each; then each element after its length. */
-const ARRAY_HEAD = 20;
+const rowsOf = ({ entries }: Sealed): number => entries.length / ENTRY_BYTES;
+const entryAt = ({ entries }: Sealed, i: number): Uint8Array =>
+  entries.subarray(i * ENTRY_BYTES, (i + 1) * ENTRY_BYTES);
+const keysOf = (page: Sealed): Uint8Array[] =>
+  Array.from({ length: rowsOf(page) }, (_, i) => entryAt(page, i).subarray(0, KEY_BYTES));
 
 /** All sets from all samples of the snapshot; written at once, in a transaction of their own. */
 async function makeSets(
@@ -149,34 +173,61 @@ async function makeSets(
   cut: Cut,
   adapters: number,
 ): Promise<Map<number, SetState>> {
-  const rows = await copyRows(client, 'SELECT commitment, membership, adapters FROM samples');
-  const entries = joined(rows.map(entryOf), ENTRY_BYTES);
-  const members: number[][] = Array.from({ length: adapters }, () => []);
-  rows.forEach((row, i) => {
-    for (const set of setsOf(row)) members[set]?.push(i);
-  });
-  function* sets() {
-    yield { set: RETAINED_SET, entries };
-    for (const [set, own] of members.entries()) {
-      yield {
-        set,
-        entries: joined(
-          own.map((i) => entryAt(entries, i)),
-          ENTRY_BYTES,
-        ),
-      };
-    }
-  }
+  const pages: Sealed[] = [];
+  for await (const page of readBetween(client, {}, cut)) pages.push(page);
   return transaction(database.pool, async (tx) => {
     // First, for whoever else is about to make them waits here, and finds them made.
     const { rowCount } = await tx.query(
       'INSERT INTO set_cut (cut) VALUES ($1) ON CONFLICT DO NOTHING',
       [JSON.stringify(cutJson(cut))],
     );
-    if (rowCount === 1) return rebuildSets(tx, sets());
-    throw new LegonetError('build_overtaken', 'another builder has made the sets', 'retryable');
+    if (rowCount !== 1) {
+      throw new LegonetError('build_overtaken', 'another builder has made the sets', 'retryable');
+    }
+    await recordLost(tx);
+    return rebuildSets(tx, wholeSets(pages, adapters), await hashPairs());
   });
 }
 
-const entryAt = (entries: Uint8Array, i: number): Uint8Array =>
-  entries.subarray(i * ENTRY_BYTES, (i + 1) * ENTRY_BYTES);
+/** Content that a replay has not met again is gone, and the audit log says so. */
+async function recordLost(client: Queryable): Promise<void> {
+  const { rows } = await client.query<{ commitment: Buffer }>(
+    'DELETE FROM saved_seals RETURNING commitment',
+  );
+  if (rows.length === 0) return;
+  const leaves = rows.map(({ commitment }) =>
+    encodeLeaf({ kind: 'delete', commitment, request: null }),
+  );
+  await queueEntries(client, leaves);
+}
+
+/** One set after the other: its entries are gathered when it is asked for. */
+function* wholeSets(pages: readonly Sealed[], adapters: number): Generator<WholeSet> {
+  yield { set: RETAINED_SET, entries: Buffer.concat(pages.map(({ entries }) => entries)) };
+  const members = membersOf(pages, adapters);
+  for (const [set, own] of members.entries()) {
+    const entries = new Uint8Array(own.length * ENTRY_BYTES);
+    own.forEach((place, i) => {
+      const page = pages[Math.floor(place / PAGE)] as Sealed;
+      entries.set(entryAt(page, place % PAGE), i * ENTRY_BYTES);
+    });
+    yield { set, entries };
+  }
+}
+
+/** Where the members of each adapter are: page and row in one number. */
+function membersOf(pages: readonly Sealed[], adapters: number): Uint32Array[] {
+  const counts = new Int32Array(adapters);
+  for (const page of pages) {
+    for (const adapter of page.adapters) (counts[adapter] as number)++;
+  }
+  const members = Array.from(counts, (count) => new Uint32Array(count));
+  counts.fill(0);
+  pages.forEach((page, at) => {
+    page.adapters.forEach((adapter, i) => {
+      const place = at * PAGE + Math.floor(i / page.width);
+      (members[adapter] as Uint32Array)[(counts[adapter] as number)++] = place;
+    });
+  });
+  return members;
+}

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LegonetError } from '../errors.js';
+import { packageVersion } from '../serve/package-version.js';
 import { type Action, type Add, example, JSON_FLAG } from './adding.js';
 import { createContext } from './context.js';
 import { addProofCommands } from './proof-commands.js';
@@ -82,11 +82,6 @@ function createProgram(result: Result): Command {
   addProofCommands(add);
   addRepairCommands(add);
   return program;
-}
-
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return JSON.parse(readFileSync(file, 'utf8')).version;
 }
 
 function addServiceCommands(add: Add): void {

@@ -15,7 +15,7 @@ import { streamSource } from './stream.js';
 import { topicSource } from './topic.js';
 import { Broadcast } from './updates.js';
 
-/** A server and a token with the scopes `versions:read` and `versions:adopt`. */
+/** A server and a token with the scope `predict`. */
 export type HttpOptions = { readonly url: string; readonly token: string };
 
 /** The topic says when there is something new; what it is comes by HTTP. */

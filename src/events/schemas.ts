@@ -47,7 +47,7 @@ export const time = z
 
 const base64 = { type: 'string', contentEncoding: 'base64', minLength: 4 };
 
-const encoding = z
+export const encoding = z
   .custom<EncodingData>()
   .transform((data, context): Encoding => {
     const decoded = decodeEncoding(data);

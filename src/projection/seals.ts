@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { DeletionEvent } from '../events/event.js';
 import type { LogRecord } from '../events/record.js';
@@ -41,25 +41,22 @@ export function sealSample(
   encoding: Int8Array,
   adapters: readonly number[],
 ): Seal {
-  const commitment = createHmac('sha256', salt)
-    .update(SAMPLE)
-    .update(prefixed(Buffer.from(sampleId)))
-    .update(prefixed(Buffer.from(label)))
-    .update(prefixed(new Uint8Array(encoding.buffer, encoding.byteOffset, encoding.length)))
-    .digest();
+  const bytes = new Uint8Array(encoding.buffer, encoding.byteOffset, encoding.length);
+  const fields = [Buffer.from(sampleId), Buffer.from(label), bytes].flatMap(prefixed);
+  const commitment = hmac(salt, SAMPLE, ...fields);
   return { salt, commitment, membership: sealAdapters(membershipSalt(salt), adapters) };
 }
 
 /** Opens the membership, and nothing else: a certificate shows it when the sample's own salt is gone. */
 export const membershipSalt = (salt: Uint8Array): Uint8Array =>
-  createHash('sha256').update(MEMBERSHIP_SALT).update(salt).digest();
+  sha256(Buffer.concat([MEMBERSHIP_SALT, salt]));
 
 function sealAdapters(salt: Uint8Array, adapters: readonly number[]): Uint8Array {
   const message = Buffer.allocUnsafe(4 * adapters.length);
   adapters.forEach((adapter, i) => {
     message.writeUInt32BE(adapter, 4 * i);
   });
-  return createHmac('sha256', salt).update(MEMBERSHIP).update(message).digest();
+  return hmac(salt, MEMBERSHIP, message);
 }
 
 export function sealRequest(
@@ -79,8 +76,7 @@ export function sealRequest(
     loggedAt,
     deadline,
   });
-  const commitment = createHmac('sha256', salt).update(REQUEST).update(text).digest();
-  return { salt, commitment, deadline };
+  return { salt, commitment: hmac(salt, REQUEST, Buffer.from(text)), deadline };
 }
 
 export type RequestFacts = {
@@ -106,14 +102,30 @@ export function requestRecord(facts: RequestFacts): string {
   }) as string;
 }
 
-const SAMPLE = 'legonet.sample.v1\n';
-const MEMBERSHIP_SALT = 'legonet.membership-salt.v1\n';
-const MEMBERSHIP = 'legonet.membership.v1\n';
-const REQUEST = 'legonet.request.v1\n';
+const SAMPLE = Buffer.from('legonet.sample.v1\n');
+const MEMBERSHIP_SALT = Buffer.from('legonet.membership-salt.v1\n');
+const MEMBERSHIP = Buffer.from('legonet.membership.v1\n');
+const REQUEST = Buffer.from('legonet.request.v1\n');
 
-function prefixed(part: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(4 + part.length);
-  bytes.writeUInt32BE(part.length);
-  bytes.set(part, 4);
-  return bytes;
+function prefixed(part: Uint8Array): [Uint8Array, Uint8Array] {
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(part.length);
+  return [length, part];
 }
+
+const sha256 = (bytes: Uint8Array): Buffer => hash('sha256', bytes, 'buffer');
+
+/** HMAC-SHA-256 (RFC 2104) with a key of 32 bytes: two hashes in one go cost a third of a `createHmac`. */
+function hmac(key: Uint8Array, ...message: readonly Uint8Array[]): Buffer {
+  const inner = Buffer.alloc(BLOCK, 0x36);
+  const outer = Buffer.alloc(BLOCK, 0x5c);
+  for (let i = 0; i < key.length; i++) {
+    const byte = key[i] as number;
+    inner[i] = byte ^ 0x36;
+    outer[i] = byte ^ 0x5c;
+  }
+  return sha256(Buffer.concat([outer, sha256(Buffer.concat([inner, ...message]))]));
+}
+
+/** Bytes that SHA-256 takes at a time. */
+const BLOCK = 64;

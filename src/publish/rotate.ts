@@ -1,18 +1,20 @@
 import { encodeLeaf, rotationMessage } from '../audit/leaves.js';
-import { signEd25519 } from '../audit/log/ed25519.js';
 import { formatSignerKey, formatVerifierKey } from '../audit/log/keys.js';
 import { LegonetError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { type Database, transaction } from '../store/database.js';
 import { createFile, replaceFile } from '../store/kept-file.js';
-import { lockHead, sequence } from '../store/tlog.js';
+import { lockHead } from '../store/tlog.js';
 import { recordNextKey } from '../store/tlog-keys.js';
 import { queueEntries } from '../store/tlog-queue.js';
+import { sequence } from '../store/tlog-sequence.js';
+import { fastSign } from './fast-sign.js';
 import { checkHead, signLog } from './sign.js';
 import {
   keyFile,
   logDirectory,
   newKey,
+  newMemory,
   nextKeyFile,
   openSigner,
   putInPlace,
@@ -54,7 +56,7 @@ export async function rotateKey(
   const vkey = formatVerifierKey(key);
   await handOver(database, old, vkey, keep);
   if (own) await putInPlace(directory, key);
-  await signLog(database, async () => ({ ...old, key }));
+  await signLog(database, async () => ({ ...old, key, memory: newMemory() }));
   const file = output ?? keyFile(directory);
   return { origin: old.origin, from: formatVerifierKey(old.key), vkey, file, inPlace: own };
 }
@@ -86,7 +88,7 @@ async function handOver(
   await transaction(database.pool, async (client) => {
     await checkHead(client, old, await lockHead(client));
     await keep();
-    const signature = signEd25519(rotationMessage(old.origin, vkey), old.key.seed);
+    const signature = fastSign(rotationMessage(old.origin, vkey), old.key.seed);
     const entry = encodeLeaf({ kind: 'key', vkey, oldKeyId: old.key.id, signature });
     await recordNextKey(client, vkey, await queueEntries(client, [entry]));
   });

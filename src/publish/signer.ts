@@ -13,8 +13,9 @@ import { LegonetError } from '../errors.js';
 import { readSecret, type Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { makeOnce, readText, replaceFile } from '../store/kept-file.js';
-import { readLogId } from '../store/tlog.js';
+import { readLogId, type Tree } from '../store/tlog.js';
 import { readSigningRecord, type SigningRecord } from '../store/tlog-keys.js';
+import type { EdgeMemory } from '../store/tlog-sequence.js';
 
 /** Where the last signed checkpoint is kept, apart from the database: it tells an old backup. */
 export type CheckpointStore = {
@@ -31,7 +32,21 @@ export type Signer = {
   /** The log's name. */
   readonly origin: string;
   readonly checkpoints: CheckpointStore;
+  readonly memory: SignerMemory;
 };
+
+/** What this process has done last, so that it need not read it again. */
+export type SignerMemory = EdgeMemory & {
+  signed: (Tree & { readonly note: string }) | null;
+  /** Resolves when nobody signs. */
+  turn: Promise<void>;
+};
+
+export const newMemory = (): SignerMemory => ({
+  known: null,
+  signed: null,
+  turn: Promise.resolve(),
+});
 
 /**
  * The log's key, from the settings or the log's directory. Made there if the log has none yet; where it
@@ -83,7 +98,8 @@ function signerOf(
       'stop',
     );
   }
-  return { key, origin, checkpoints: checkpointFile(join(directory, 'checkpoint')) };
+  const checkpoints = checkpointFile(join(directory, 'checkpoint'));
+  return { key, origin, checkpoints, memory: newMemory() };
 }
 
 /** Read anew each time: another process may have rotated it. */

@@ -1,52 +1,50 @@
-import type { Context } from 'hono';
+import type { IncomingMessage } from 'node:http';
 import { HttpError } from './problem.js';
 
 /** Bytes of a request's body, and how many such bodies are read at a time: what memory they may take. */
 export const BODY_BYTES = 8 * 1024 * 1024;
 const BODIES = 16;
 
-/** Reads requests' bodies, no more of them at a time than memory is set aside for. */
+/** Lets so many requests with a body go on at a time as memory is set aside for. */
 export class Bodies {
-  #reading = 0;
+  readonly #under = new Set<object>();
 
-  /** Runs `work` on the whole body. Throws `body_too_large`, or `too_busy` while many are read. */
-  async use<T>(
-    context: Context,
-    limit: number,
-    work: (body: Uint8Array) => Promise<T>,
-  ): Promise<T> {
-    if (this.#reading >= BODIES) {
+  /** Throws `too_busy` while there are many. */
+  enter(request: object): void {
+    if (this.#under.size >= BODIES) {
       throw new HttpError('too_busy', 503, 'too many requests with a body at a time: try again');
     }
-    this.#reading++;
-    try {
-      return await work(await readBody(context, limit));
-    } finally {
-      this.#reading--;
-    }
+    this.#under.add(request);
+  }
+
+  /** When the request is answered, whatever with. */
+  leave(request: object): void {
+    this.#under.delete(request);
   }
 }
 
-async function readBody({ req }: Context, limit: number): Promise<Uint8Array> {
-  const tooLarge = () =>
-    new HttpError(
-      'body_too_large',
-      413,
-      `the body has more than ${limit} bytes: send less at a time`,
-    );
-  if (Number(req.header('content-length') ?? 0) > limit) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const reader = req.raw.body?.getReader();
-  if (!reader) return new Uint8Array();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return Buffer.concat(chunks, size);
-    size += value.byteLength;
-    if (size > limit) {
-      await reader.cancel().catch(() => {});
-      throw tooLarge();
-    }
-    chunks.push(value);
-  }
+/** Reads a whole body. Throws `body_too_large`, or `invalid_request` where it ends before its end. */
+export function readBody(stream: IncomingMessage, limit: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const refuse = () => {
+      stream.off('data', take);
+      // What is still on its way must go somewhere, or the answer would not be read.
+      stream.resume();
+      const message = `the body has more than ${limit} bytes: send less at a time`;
+      reject(new HttpError('body_too_large', 413, message));
+    };
+    const take = (chunk: Buffer) => {
+      size += chunk.byteLength;
+      if (size > limit) refuse();
+      else chunks.push(chunk);
+    };
+    const cut = () => reject(new HttpError('invalid_request', 400, 'body: it ends too early'));
+    stream.once('end', () => resolve(Buffer.concat(chunks, size)));
+    stream.once('error', cut);
+    stream.once('close', cut);
+    if (Number(stream.headers['content-length'] ?? 0) > limit) refuse();
+    else stream.on('data', take);
+  });
 }

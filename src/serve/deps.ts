@@ -1,9 +1,14 @@
 import type { Logger } from 'pino';
 import type { EventLog } from '../log/event-log.js';
+import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import type { Topics } from '../settings.js';
 import type { Database } from '../store/database.js';
 import type { Access } from './access.js';
+import type { Bodies } from './body.js';
+import type { StoredFiles } from './files.js';
+import type { Document } from './open-api.js';
+import type { Predictor } from './predictor.js';
 import type { Streams } from './streams.js';
 
 /** Whether traffic should come here, and what an operator should know. */
@@ -26,7 +31,10 @@ export type ServeOptions = {
   readonly topics: Topics;
   readonly erasureDeadlineMs: number;
   readonly model: Model;
+  readonly kernel: Kernel;
   readonly access: Access;
+  /** Requests a minute that one token, or one address without, may make. */
+  readonly ratePerMinute: number;
   readonly logger: Logger;
   readonly readiness: () => Promise<Readiness>;
   /** Metrics in the text format of Prometheus. */
@@ -38,4 +46,12 @@ export type ServeOptions = {
   readonly stillMs?: number;
 };
 
-export type Deps = ServeOptions & { readonly streams: Streams };
+/** And what lives as long as the server. */
+export type Deps = ServeOptions & {
+  readonly streams: Streams;
+  readonly bodies: Bodies;
+  readonly files: StoredFiles;
+  readonly predictor: Predictor;
+  /** OpenAPI 3.1 of all routes. */
+  readonly document: () => Promise<Document>;
+};

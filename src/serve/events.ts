@@ -1,46 +1,97 @@
-import type { Hono } from 'hono';
+import { eventSchema } from '../events/json-schema.js';
+import type { EventType } from '../events/schemas.js';
+import type { Model } from '../model/model.js';
 import { interpret } from '../projection/interpret.js';
-import { BODY_BYTES, Bodies } from './body.js';
-import type { Deps } from './deps.js';
-import { type Incoming, readEvents } from './incoming.js';
+import { json } from './answer.js';
+import * as answers from './answers.js';
+import { BODY_BYTES } from './body.js';
+import { BATCH, type Incoming, readEvents } from './incoming.js';
 import { HttpError } from './problem.js';
-import { json, route } from './route.js';
+import { type JsonSchema, type Route, route } from './route.js';
+import { allows, type Scope } from './tokens.js';
 
 /** What is wrong with one of the events that were sent; `index` is 0 for a single one. */
 type Fault = { readonly index: number; readonly code: string; readonly detail: string };
+/** An event that can be taken, and the scope that it needs. */
+type Checked = { readonly id: string; readonly scope: Scope };
+
+const TAKEN = [
+  'legonet.sample.ingested.v1',
+  'legonet.sample.corrected.v1',
+  'legonet.sample.deleted.v1',
+  'legonet.subject.erased.v1',
+] as const satisfies readonly EventType[];
+
+const anyEvent: JsonSchema = {
+  oneOf: TAKEN.map((type) => ({ $ref: `#/components/schemas/${type}` })),
+};
+
+/** Components of the OpenAPI document: the events that are taken. */
+export const eventComponents: Readonly<Record<string, JsonSchema>> = Object.fromEntries(
+  TAKEN.map((type) => {
+    const { $schema, $id, ...schema } = eventSchema(type);
+    return [type, schema];
+  }),
+);
 
 /** Puts events into the log: all of a request, or none. */
-export function addEvents(app: Hono, { access, log, model, topics }: Deps): void {
-  const bodies = new Bodies();
+export const eventRoutes: readonly Route[] = [
+  route({
+    method: 'POST',
+    path: '/v1/events',
+    summary: 'Send events: all of a request are taken, or none',
+    description:
+      'By CloudEvents’ binding to HTTP: structured, a batch, or binary, which has `data` alone in the body ' +
+      'and the attributes in `ce-` headers. Samples need the scope `ingest`, deletions `delete`.',
+    scopes: ['ingest', 'delete'],
+    body: {
+      limit: BODY_BYTES,
+      raw: {
+        'application/cloudevents+json': anyEvent,
+        'application/cloudevents-batch+json': { type: 'array', items: anyEvent, maxItems: BATCH },
+        'application/json': { type: 'object', description: 'An event’s data.' },
+      },
+    },
+    answers: {
+      202: {
+        description: 'The events are in the log.',
+        content: { 'application/json': answers.accepted },
+      },
+    },
+    problems: {
+      400: 'invalid_events',
+      413: 'batch_too_large, invalid_events',
+      415: 'unsupported_media_type',
+    },
+    handle: async ({ headers, body, scopes }, { log, model, topics }) => {
+      const bytes = body instanceof Uint8Array ? body : new Uint8Array();
+      const events = readEvents(headers, bytes);
+      const checked = events.map((event) => check(model, event));
+      const faults = checked.flatMap((one, index) => ('code' in one ? [{ index, ...one }] : []));
+      const taken = checked.filter((one) => 'id' in one);
+      const lacking = taken.find(({ scope }) => !allows(scopes, [scope]))?.scope;
+      if (lacking !== undefined) {
+        const message = `the token has not the scope ${lacking}, which an event of these needs`;
+        throw new HttpError('scope_missing', 403, message);
+      }
+      if (faults.length > 0) throw refused(faults, events.length);
+      await log.append(
+        topics.sampleEvents,
+        events.map(({ key, value, headers: own }) => ({ key, value, headers: own })),
+      );
+      return json({ ids: taken.map(({ id }) => id) }, {}, 202);
+    },
+  }),
+];
 
-  route(app, access, '/v1/events', ['events:write'], {
-    POST: (context) =>
-      bodies.use(context, BODY_BYTES, async (body) => {
-        const events = readEvents(context.req.header(), body);
-        const ids: string[] = [];
-        const faults: Fault[] = [];
-        events.forEach((event, index) => {
-          const read = check(event);
-          if (typeof read === 'string') ids.push(read);
-          else faults.push({ index, ...read });
-        });
-        if (faults.length > 0) throw refused(faults, events.length);
-        await log.append(
-          topics.sampleEvents,
-          events.map(({ key, value, headers }) => ({ key, value, headers })),
-        );
-        return json({ ids }, {}, 202);
-      }),
-  });
-
-  /** The event's id, or why it is none that the model can take. As the projection will read it. */
-  function check(event: Incoming): string | Omit<Fault, 'index'> {
-    const time = BigInt(Date.now()) * 1000n;
-    const read = interpret(model, { ...event, partition: 0, position: 0n, time });
-    if (read.kind === 'content' || read.kind === 'deletion') return read.event.eventId;
-    if (read.kind === 'roll') return { code: 'unknown_type', detail: 'not an event of a sample' };
-    return { code: read.code, detail: read.reason };
-  }
+/** Read as the projection will read it: whether the model can take it. */
+function check(model: Model, event: Incoming): Checked | Omit<Fault, 'index'> {
+  const time = BigInt(Date.now()) * 1000n;
+  const read = interpret(model, { ...event, partition: 0, position: 0n, time });
+  if (read.kind === 'content') return { id: read.event.eventId, scope: 'ingest' };
+  if (read.kind === 'deletion') return { id: read.event.eventId, scope: 'delete' };
+  if (read.kind === 'roll') return { code: 'unknown_type', detail: 'not an event of a sample' };
+  return { code: read.code, detail: read.reason };
 }
 
 /** The first fault is the problem; all of them are listed. */

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { EVENT_CONTENT_TYPE, subjectKey } from '../events/cloud-event.js';
 import { isObject, parseJson, readEnvelope } from '../events/envelope.js';
 import { EventError } from '../events/error.js';
@@ -11,10 +12,10 @@ export type Incoming = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-type Headers = Readonly<Record<string, string | undefined>>;
+type Headers = IncomingHttpHeaders;
 
 /** Events of a batch. */
-const BATCH = 10_000;
+export const BATCH = 10_000;
 const STRUCTURED = { 'content-type': EVENT_CONTENT_TYPE };
 
 /**
@@ -22,11 +23,15 @@ const STRUCTURED = { 'content-type': EVENT_CONTENT_TYPE };
  * headers. Throws `unsupported_media_type`, `batch_too_large`, `invalid_events` where it is no batch.
  */
 export function readEvents(headers: Headers, body: Uint8Array): readonly Incoming[] {
-  const trace = readTrace(headers.traceparent, headers.tracestate);
+  const trace = readTrace(only(headers.traceparent), only(headers.tracestate));
   const events = unwrap(headers, body);
   // As the records' own: an event that names a trace stays in that one.
   return trace ? events.map((event) => withHeaders(event, trace)) : events;
 }
+
+/** A header that is there more than once comes joined, save those that may be; none of ours. */
+const only = (value: string | readonly string[] | undefined): string | undefined =>
+  typeof value === 'string' ? value : value?.join(', ');
 
 function withHeaders(event: Incoming, headers: Incoming['headers']): Incoming {
   return { ...event, headers: { ...event.headers, ...headers } };
@@ -36,7 +41,9 @@ function unwrap(headers: Headers, body: Uint8Array): readonly Incoming[] {
   const type = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   if (type === 'application/cloudevents+json') return [structured(body)];
   if (type === 'application/cloudevents-batch+json') return batch(body);
-  const attributes = Object.entries(headers).filter(([name]) => name.startsWith('ce-'));
+  const attributes = Object.entries(headers).flatMap(([name, value]) =>
+    name.startsWith('ce-') ? [[name, only(value)] as const] : [],
+  );
   if (attributes.length > 0 && !type?.startsWith('application/cloudevents')) {
     return [binary(attributes, headers['content-type'], body)];
   }

@@ -1,81 +1,83 @@
-import type { Context, Hono } from 'hono';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
-import { toJson } from '../store/json.js';
-import type { Access } from './access.js';
-import { HttpError } from './problem.js';
+import type { Answer } from './answer.js';
+import type { Deps } from './deps.js';
 import type { Scope } from './tokens.js';
 
-export type Handler = (context: Context) => Response | Promise<Response>;
-export type Method = 'GET' | 'POST' | 'PUT';
+/** A request that was let in and whose parts are what their schemas say. */
+export type Asked<Params = unknown, Query = unknown, Body = unknown> = {
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly params: Params;
+  readonly query: Query;
+  /** JSON by its schema; bytes where the route reads them itself. */
+  readonly body: Body;
+  /** What the request's token is good for. */
+  readonly scopes: readonly Scope[];
+};
 
-/** A token with any one of these scopes is let in; null: everybody is. */
-export type Admitted = readonly Scope[] | null;
+/** A schema of JSON as it is documented. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** Puts a path into the app, with who is let in. Other methods than those given are refused. */
-export function route(
-  app: Hono,
-  { tokens }: Pick<Access, 'tokens'>,
-  path: string,
-  admitted: Admitted,
-  handlers: Readonly<Partial<Record<Method, Handler>>>,
-): void {
-  const methods = Object.keys(handlers) as Method[];
-  for (const method of methods) {
-    app.on(method, path, async (context) => {
-      if (admitted) admit(tokens.scopesOf(bearer(context)), admitted);
-      const handler = handlers[method];
-      if (!handler) throw new TypeError(`no handler of ${method}`);
-      return handler(context);
-    });
-  }
-  const allow = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
-  app.all(path, () => {
-    throw new HttpError('method_not_allowed', 405, `only ${allow.join(', ')} here`, {
-      headers: { allow: allow.join(', ') },
-    });
-  });
+/** One kind of answer: by content type, or without content. */
+export type Described = {
+  readonly description: string;
+  readonly content?: Readonly<Record<string, z.ZodType>>;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** A request's body, of `limit` bytes at most. */
+export type Body<Schema extends z.ZodType = z.ZodType> = { readonly limit: number } & (
+  | { readonly json: Schema }
+  /** Read by the handler; this is what it takes, by content type. */
+  | { readonly raw: Readonly<Record<string, JsonSchema>> }
+);
+
+/**
+ * A path and a method: who is let in, what comes in and goes out, and what is done. The server, its
+ * checks and the OpenAPI document are all made from this.
+ */
+export type Route = {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** `/v1/versions/:version`; ends in `/*` for a whole tree, which is then the parameter `*`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** A token with any one of these, or `admin`, is let in; null: everybody is, without a token. */
+  readonly scopes: readonly Scope[] | null;
+  /** Everybody is let in all the same, as this server is set up. */
+  readonly open?: (deps: Deps) => boolean;
+  /** Whether the rate limit counts it; it does unless everybody is let in. */
+  readonly limited?: boolean;
+  readonly params?: z.ZodType;
+  readonly query?: z.ZodType;
+  /** Request headers that are read, and what they are for. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Body;
+  readonly answers: Readonly<Record<number, Described>>;
+  /** Status and codes of the problems that are this route's own. */
+  readonly problems?: Readonly<Record<number, string>>;
+  handle(asked: Asked, deps: Deps): Answer | Promise<Answer>;
+};
+
+type Typed<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> = Omit<
+  Route,
+  'params' | 'query' | 'body' | 'handle'
+> & {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: Body<B>;
+  handle(asked: Asked<z.output<P>, z.output<Q>, z.output<B>>, deps: Deps): Answer | Promise<Answer>;
+};
+
+/** A route whose handler has the types of its schemas. */
+export function route<
+  P extends z.ZodType = z.ZodUnknown,
+  Q extends z.ZodType = z.ZodUnknown,
+  B extends z.ZodType = z.ZodUnknown,
+>(typed: Typed<P, Q, B>): Route {
+  return typed;
 }
 
-const CHALLENGE = { headers: { 'www-authenticate': 'Bearer' } };
-
-function bearer(context: Context): string {
-  const [, token] =
-    /^Bearer +([\x21-\x7e]{1,512})$/i.exec(context.req.header('authorization') ?? '') ?? [];
-  if (token !== undefined) return token;
-  throw new HttpError('no_token', 401, 'send a token: "Authorization: Bearer TOKEN"', CHALLENGE);
-}
-
-function admit(scopes: readonly Scope[] | null, admitted: readonly Scope[]): void {
-  if (!scopes)
-    throw new HttpError('unknown_token', 401, 'the server does not know this token', CHALLENGE);
-  if (admitted.some((scope) => scopes.includes(scope))) return;
-  throw new HttpError('scope_missing', 403, `the token has not the scope ${admitted.join(' or ')}`);
-}
-
-/** Throws `invalid_request`, naming what is wrong and never what was sent. */
-export function parse<Schema extends z.ZodType>(
-  schema: Schema,
-  value: unknown,
-  name = '',
-): z.output<Schema> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const path = [name, ...(issue?.path ?? [])].filter((part) => part !== '').join('.');
-  throw new HttpError(
-    'invalid_request',
-    400,
-    `${path || 'body'}: ${issue?.message ?? 'not valid'}`,
-  );
-}
-
-export function json(
-  value: unknown,
-  headers: Readonly<Record<string, string>> = {},
-  status = 200,
-): Response {
-  return new Response(`${toJson(value)}\n`, {
-    status,
-    headers: { 'content-type': 'application/json', ...headers },
-  });
-}
+/** Whether the rate limit counts requests of the route. */
+export const isLimited = ({ limited, scopes }: Route): boolean => limited ?? scopes !== null;

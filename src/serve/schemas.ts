@@ -17,6 +17,9 @@ export const adapterNumber = natural(0);
 /** Rows to a page, unless the client wants fewer. */
 const PAGE = 1000;
 
+/** The header of a page that is not the last. */
+export const LINK = { link: 'The next page, `rel="next"`, if there is one.' };
+
 /** The query of a list: `after` is where the page before ended. */
 export const paging = <After extends z.ZodType>(after: After) =>
   z.strictObject({

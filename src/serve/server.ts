@@ -1,10 +1,16 @@
 import { createServer, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { getRequestListener } from '@hono/node-server';
 import { LegonetError } from '../errors.js';
 import { createApp } from './app.js';
+import { Bodies } from './body.js';
 import { Connections } from './connections.js';
 import type { ServeOptions } from './deps.js';
+import { storedMatrices } from './files.js';
+import type { Document } from './open-api.js';
+import { packageVersion } from './package-version.js';
+import { Predictor } from './predictor.js';
+import type { Route } from './route.js';
+import { ROUTES } from './routes.js';
 import { Streams } from './streams.js';
 
 /** An HTTP server that is listening. */
@@ -24,19 +30,33 @@ const CONNECTIONS = 4096;
 const GRACE_MS = 3000;
 
 /**
- * Listens. Throws `port_taken`, `port_denied` or `host_unusable`, each naming the setting.
+ * Listens, and answers by the routes. Throws `port_taken`, `port_denied` or `host_unusable`, each naming the setting.
  */
 export async function startServer(
   options: ServeOptions,
   { host, port }: { readonly host: string; readonly port: number },
+  routes: readonly Route[] = ROUTES,
 ): Promise<HttpService> {
-  const streams = new Streams(options);
-  const app = createApp({ ...options, streams });
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server = createServer(
-    { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS },
-    (request, response) => void listener(request, response),
-  );
+  const predictor = new Predictor(options);
+  const streams = new Streams({ ...options, onPublished: () => void predictor.refresh() });
+  let described: Promise<Document> | undefined;
+  const deps = {
+    ...options,
+    streams,
+    predictor,
+    bodies: new Bodies(),
+    files: storedMatrices(options.model),
+    document: () => {
+      // What makes it is not needed until somebody asks.
+      described ??= import('./open-api.js').then(({ openApi }) =>
+        openApi(routes, packageVersion()),
+      );
+      return described;
+    },
+  };
+  const limits = { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS };
+  const app = await createApp(deps, (listener) => createServer(limits, listener), routes);
+  const { server } = app;
   const connections = new Connections(server);
   server.setTimeout(options.stillMs ?? STILL_MS);
   server.maxConnections = CONNECTIONS;
@@ -44,6 +64,7 @@ export async function startServer(
     await listening(server, host, port);
   } catch (error) {
     await streams.close();
+    await app.close();
     throw error;
   }
   const address = server.address();
@@ -54,6 +75,7 @@ export async function startServer(
     close: async () => {
       await streams.close();
       await closing(server, connections);
+      await app.close();
     },
   };
 }

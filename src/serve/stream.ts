@@ -1,21 +1,32 @@
-import type { Context, Hono } from 'hono';
+import type { IncomingHttpHeaders } from 'node:http';
+import { z } from 'zod';
 import { readFeedEnds } from '../store/feed.js';
-import type { Deps } from './deps.js';
 import { HttpError } from './problem.js';
-import { route } from './route.js';
+import { type Route, route } from './route.js';
 
+const EVENT_STREAM = 'text/event-stream';
 const HEADERS = {
-  'content-type': 'text/event-stream',
+  'content-type': EVENT_STREAM,
   // Else a proxy may wait until it has more.
   'x-accel-buffering': 'no',
 };
 
 /** Published and retired versions as they come, from where the subscriber has been. */
-export function addStream(app: Hono, { access, database: { pool }, streams }: Deps): void {
-  route(app, access, '/v1/versions/stream', ['versions:read'], {
-    GET: async ({ req }) => {
+export const streamRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/v1/versions/stream',
+    summary: 'Server-sent events of versions, resumable',
+    description:
+      'Published and retired versions as CloudEvents in JSON, from after `Last-Event-ID`; without it, ' +
+      'from the version in service on; with 0, from the first.',
+    scopes: ['predict'],
+    headers: { 'last-event-id': 'The id of the last event that was taken.' },
+    answers: { 200: { description: 'Without end.', content: { [EVENT_STREAM]: z.string() } } },
+    problems: { 409: 'unknown_position', 503: 'too_many_streams' },
+    handle: async ({ method, headers }, { database: { pool }, streams }) => {
       const { start, last } = await readFeedEnds(pool);
-      const after = lastEventId(req) ?? start;
+      const after = lastEventId(headers) ?? start;
       if (after > last) {
         throw new HttpError(
           'unknown_position',
@@ -29,15 +40,18 @@ export function addStream(app: Hono, { access, database: { pool }, streams }: De
           headers: { 'retry-after': '5' },
         });
       }
-      const body = req.method === 'HEAD' ? null : streams.open(after);
-      return new Response(body, { headers: HEADERS });
+      return {
+        status: 200,
+        headers: HEADERS,
+        body: method === 'HEAD' ? null : streams.open(after),
+      };
     },
-  });
-}
+  }),
+];
 
-function lastEventId(req: Context['req']): bigint | null {
-  const text = req.header('last-event-id');
+function lastEventId(headers: IncomingHttpHeaders): bigint | null {
+  const text = headers['last-event-id'];
   if (text === undefined || text === '') return null;
-  if (/^\d{1,18}$/.test(text)) return BigInt(text);
+  if (typeof text === 'string' && /^\d{1,18}$/.test(text)) return BigInt(text);
   throw new HttpError('invalid_request', 400, 'Last-Event-ID: expected the id of an event');
 }

@@ -14,6 +14,8 @@ export type StreamsOptions = {
   readonly database: Database;
   readonly logger: Logger;
   readonly heartbeatMs?: number;
+  /** Told when something may have been published. */
+  readonly onPublished?: () => void;
 };
 
 /** The open streams of this process: woken by one listener, read with one query where they agree. */
@@ -30,6 +32,7 @@ export class Streams {
       // A query that has begun already may not see what there is to see now.
       this.#reading.clear();
       for (const { alarm } of this.#open) alarm.wake();
+      options.onPublished?.();
     };
     const { url } = options.database;
     this.#listening = listen(url, ['legonet_published'], wake, this.#closing.signal);

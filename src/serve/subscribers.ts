@@ -1,14 +1,11 @@
-import type { Hono } from 'hono';
 import { z } from 'zod';
-import { parseJson } from '../events/envelope.js';
-import { EventError } from '../events/error.js';
 import { id } from '../events/schemas.js';
 import { adopt, readAdopters } from '../store/adoptions.js';
 import { readVersions } from '../store/audit.js';
-import { Bodies } from './body.js';
-import type { Deps } from './deps.js';
+import { json } from './answer.js';
+import * as answers from './answers.js';
 import { HttpError } from './problem.js';
-import { json, parse, route } from './route.js';
+import { type Route, route } from './route.js';
 import { MAX_INT, versionNumber } from './schemas.js';
 
 const BODY_BYTES = 4096;
@@ -17,33 +14,33 @@ const adoption = z.strictObject({
 });
 
 /** Who has taken which version into use. */
-export function addSubscribers(app: Hono, { access, database: { pool } }: Deps): void {
-  const bodies = new Bodies();
-
-  route(app, access, '/v1/subscribers/:name', ['versions:adopt'], {
-    PUT: (context) =>
-      bodies.use(context, BODY_BYTES, async (body) => {
-        const name = parse(id, context.req.param('name'), 'name');
-        const { version } = parse(adoption, readJson(body));
-        return json(await adopt(pool, name, version));
-      }),
-  });
-
-  route(app, access, '/v1/versions/:version/subscribers', ['audit:read'], {
-    GET: async ({ req }) => {
-      const version = parse(versionNumber, req.param('version'), 'version');
+export const subscriberRoutes: readonly Route[] = [
+  route({
+    method: 'PUT',
+    path: '/v1/subscribers/:name',
+    summary: 'Say that a subscriber uses a version from now on',
+    scopes: ['predict'],
+    params: z.object({ name: id }),
+    body: { limit: BODY_BYTES, json: adoption },
+    answers: { 200: { description: 'Noted.', content: { 'application/json': answers.adopted } } },
+    problems: { 404: 'no_version' },
+    handle: async ({ params: { name }, body: { version } }, { database: { pool } }) =>
+      json(await adopt(pool, name, version)),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/versions/:version/subscribers',
+    summary: 'Who uses a version',
+    scopes: ['audit'],
+    params: z.object({ version: versionNumber }),
+    answers: {
+      200: { description: 'By subscriber.', content: { 'application/json': answers.adopters } },
+    },
+    problems: { 404: 'no_version' },
+    handle: async ({ params: { version } }, { database: { pool } }) => {
       const [row] = await readVersions(pool, version);
       if (!row) throw new HttpError('no_version', 404, `no version ${version}: see /v1/versions`);
       return json({ version, ...(await readAdopters(pool, version)) });
     },
-  });
-}
-
-function readJson(body: Uint8Array): unknown {
-  try {
-    return parseJson(body);
-  } catch (error) {
-    if (!(error instanceof EventError)) throw error;
-    throw new HttpError('invalid_request', 400, `body: ${error.message}`);
-  }
-}
+  }),
+];

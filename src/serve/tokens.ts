@@ -4,21 +4,25 @@ import { LegonetError } from '../errors.js';
 
 /** What a token may be good for. */
 export const SCOPES = [
-  /** Put events into the log. */
-  'events:write',
-  /** Read versions, weights and the model, and follow the stream. */
-  'versions:read',
-  /** Say that a subscriber has taken a version into use. */
-  'versions:adopt',
-  /** Read what concerns samples and requests: personal data. */
-  'audit:read',
-  /** Read metrics and status. */
-  'metrics:read',
+  /** Send samples. */
+  'ingest',
+  /** Ask that samples and subjects be deleted. */
+  'delete',
+  /** Read what concerns samples and requests, personal data, and how things stand. */
+  'audit',
+  /** Read versions and weights, follow the stream, say what is in use, and predict. */
+  'predict',
+  /** All of it. */
+  'admin',
 ] as const;
 
 export type Scope = (typeof SCOPES)[number];
 
 export type TokenEntry = { readonly sha256: Buffer; readonly scopes: readonly Scope[] };
+
+/** Whether scopes let in where any one of some is asked for. */
+export const allows = (scopes: readonly Scope[], asked: readonly Scope[]): boolean =>
+  scopes.includes('admin') || asked.some((scope) => scopes.includes(scope));
 
 /** Tokens are kept as digests: whoever reads the file cannot use them. */
 export class Tokens {
@@ -32,15 +36,20 @@ export class Tokens {
     return this.#entries.length;
   }
 
-  /** What the token is good for, or null if there is no such token. */
-  scopesOf(token: string): readonly Scope[] | null {
+  /** The token's digest and what it is good for, or null if there is no such token. */
+  find(token: string): TokenEntry | null {
     const digest = sha256(token);
-    let found: readonly Scope[] | null = null;
+    let found: TokenEntry | null = null;
     // All of them, in the same time whichever it is.
     for (const entry of this.#entries) {
-      if (timingSafeEqual(entry.sha256, digest)) found = entry.scopes;
+      if (timingSafeEqual(entry.sha256, digest)) found = entry;
     }
     return found;
+  }
+
+  /** What the token is good for, or null if there is no such token. */
+  scopesOf(token: string): readonly Scope[] | null {
+    return this.find(token)?.scopes ?? null;
   }
 }
 
@@ -78,7 +87,9 @@ export function parseTokens(text: string): TokenEntry[] {
       fail('the SHA-256 of a token in hex, as `printf %s TOKEN | sha256sum` gives it');
     }
     const scopes = names.map(
-      (name) => SCOPES.find((scope) => scope === name) ?? fail(`scopes among ${SCOPES.join(', ')}`),
+      (name) =>
+        SCOPES.find((scope) => scope === name) ??
+        fail(`scopes among ${SCOPES.join(', ')}, not ${JSON.stringify(name.slice(0, 64))}`),
     );
     if (scopes.length === 0) fail('the scopes after it');
     return [{ sha256: Buffer.from(digest, 'hex'), scopes }];

@@ -95,7 +95,7 @@ async function serve(
   signal: AbortSignal,
   onListening: (url: string) => void = () => {},
 ): Promise<void> {
-  const { settings, log, model, logger } = service;
+  const { settings, log, model, kernel, logger } = service;
   const access = await openAccess(settings);
   const database = openDatabase(service.database.url, CONNECTIONS, LIMITS);
   let http: HttpService | undefined;
@@ -107,8 +107,10 @@ async function serve(
         database,
         log,
         model,
+        kernel,
         logger,
         access,
+        ratePerMinute: settings.http.ratePerMinute,
         // Who asks at the same time shares an answer: nobody can keep the database busy by asking.
         metrics: { contentType: metrics.contentType, read: shared(read) },
         readiness: shared(() => checkReadiness(service, database, watch)),

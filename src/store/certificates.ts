@@ -9,7 +9,7 @@ import { multiproofFromTiles } from '../audit/log/tile-proofs.js';
 import { encodeSetProof } from '../audit/sets/encoding.js';
 import { EMPTY } from '../audit/sets/tree.js';
 import { LegonetError } from '../errors.js';
-import { formatTime } from '../events/time.js';
+import { clampTime, formatTime } from '../events/time.js';
 import { type Database, transaction } from './database.js';
 import {
   type EvidenceRow,
@@ -111,7 +111,7 @@ function requestOf(row: RequestRow): Omit<Evidence['request'], 'index'> {
     target: row.target,
     salt: row.salt,
     requestedAt: row.requested_at === null ? null : formatTime(row.requested_at),
-    loggedAt: formatTime(row.logged_at),
+    loggedAt: formatTime(clampTime(row.logged_at)),
     deadline: formatTime(row.deadline),
   };
 }
@@ -137,10 +137,11 @@ type At = (batch: bigint | null, entry: number | null) => Promise<number | null>
 
 /** Undefined if it is not in a signed checkpoint yet. */
 async function appliedOf(row: VersionRow, at: At) {
-  const { kind, config, ...fields } = leafOf(row);
+  const { kind, config, intent, ...fields } = leafOf(row);
+  const { code, sets } = intentOf(row);
   const [index, intentIndex] = [await at(row.leaf_batch, 0), await at(row.intent_batch, 0)];
   if (index === null || intentIndex === null) return undefined;
-  return { ...fields, retained: Number(fields.retained), index, intentIndex };
+  return { ...fields, code, sets, retained: Number(fields.retained), index, intentIndex };
 }
 
 async function erasedOf(evidence: EvidenceRow, at: At): Promise<Evidence['erased']> {

@@ -1,10 +1,9 @@
 import { hash } from 'node:crypto';
-import { appendLeaves, type Edge, EMPTY_EDGE, type Hash, readEdge } from '../audit/log/append.js';
-import { parseBundle } from '../audit/log/bundle.js';
-import { partialTiles, type ReadTile, TILE_WIDTH } from '../audit/log/tiles.js';
+import type { Hash } from '../audit/log/append.js';
+import type { ReadTile } from '../audit/log/tiles.js';
 import { LegonetError } from '../errors.js';
-import { byteaArray, int2Array, int8Array } from './arrays.js';
-import { type Database, type Queryable, transaction } from './database.js';
+import { int2Array, int8Array } from './arrays.js';
+import type { Queryable } from './database.js';
 
 /** How far the audit log has come, and what of it is signed. */
 export type Head = {
@@ -16,75 +15,11 @@ export type Head = {
   readonly checkpoint: string | null;
 };
 
-/** Entries to a step: bounds what it holds in memory, and how long others wait for the head. */
-const STEP = 20_000;
-
 /** SHA-256 by OpenSSL: twice as fast as one that also runs in a browser. */
 export const fastHash: Hash = (bytes) => hash('sha256', bytes, 'buffer');
 
-/**
- * Puts all queued entries into the log. Any process may: the head's row is locked, so that one at a time
- * does, each going on where the last one stopped. Returns how many entries.
- */
-export async function sequence({ pool }: Database): Promise<number> {
-  let done = 0;
-  for (;;) {
-    const waiting = await pool.query(
-      'SELECT FROM tlog_batches WHERE first_index IS NULL ORDER BY batch LIMIT 1',
-    );
-    if (waiting.rowCount === 0) return done;
-    done += await transaction(pool, sequenceSome);
-  }
-}
-
-type BatchRow = { batch: bigint; entries: Buffer };
-
-async function sequenceSome(client: Queryable): Promise<number> {
-  const head = await lockHead(client);
-  const { rows } = await client.query<BatchRow>(
-    `SELECT batch, entries
-     FROM (SELECT batch, entries, sum(count) OVER (ORDER BY batch) - count AS before
-           FROM tlog_batches WHERE first_index IS NULL ORDER BY batch LIMIT ${STEP}) AS waiting
-     WHERE before < ${STEP} ORDER BY batch`,
-  );
-  if (rows.length === 0) return 0;
-  const batches = rows.map(({ batch, entries }) => ({ batch, entries: unpack(entries) }));
-  const entries = batches.flatMap((batch) => batch.entries);
-  const edge = await storedEdge(client, head.size);
-  const appended = appendLeaves(edge, entries, fastHash);
-  await writeTiles(client, appended);
-  let next = head.size;
-  const firsts = batches.map((batch) => {
-    const first = next;
-    next += batch.entries.length;
-    return BigInt(first);
-  });
-  await client.query(
-    `UPDATE tlog_batches b SET first_index = s.first, entries = NULL
-     FROM unnest($1::int8[], $2::int8[]) AS s(batch, first) WHERE b.batch = s.batch`,
-    [int8Array(batches.map(({ batch }) => batch)), int8Array(firsts)],
-  );
-  await client.query('UPDATE tlog_head SET size = $1, root = $2', [
-    appended.edge.size,
-    appended.root,
-  ]);
-  return entries.length;
-}
-
-/** A batch's entries: as many bundles as it takes, one after the other. */
-function unpack(bytes: Uint8Array): Uint8Array[] {
-  const entries: Uint8Array[] = [];
-  let from = 0;
-  let count = 0;
-  for (let at = 0; at < bytes.length; ) {
-    at += 2 + (bytes[at] as number) * 256 + (bytes[at + 1] ?? 0);
-    count++;
-    if (count % TILE_WIDTH !== 0 && at < bytes.length) continue;
-    entries.push(...parseBundle(bytes.subarray(from, at)));
-    from = at;
-  }
-  return entries;
-}
+/** A tree of the log: its size and its root. */
+export type Tree = { readonly size: number; readonly root: Uint8Array };
 
 /** Which log it is: a name that no other has, and that its backups have too. */
 export async function readLogId(client: Queryable): Promise<string> {
@@ -98,8 +33,11 @@ const makeHead = (client: Queryable) =>
 
 /** The head, nobody else's until the transaction ends. */
 export async function lockHead(client: Queryable): Promise<Head> {
+  const locked = () => client.query<HeadRow>(`${HEAD} FOR UPDATE`);
+  const found = await locked();
+  if (found.rows.length > 0) return headOf(found);
   await makeHead(client);
-  return headOf(await client.query<HeadRow>(`${HEAD} FOR UPDATE`));
+  return headOf(await locked());
 }
 
 export const readHead = async (client: Queryable): Promise<Head> =>
@@ -115,45 +53,8 @@ function headOf({ rows }: { readonly rows: readonly HeadRow[] }): Head {
   return { size: Number(row.size), root, signedSize: Number(row.signed_size), checkpoint };
 }
 
-async function storedEdge(client: Queryable, size: number): Promise<Edge> {
-  if (size === 0) return EMPTY_EDGE;
-  const partial = partialTiles(size);
-  const { rows } = await client.query<{ level: number; hashes: Buffer }>(
-    `SELECT level, hashes FROM tlog_tiles JOIN unnest($1::int2[], $2::int8[]) AS w(level, tile)
-       USING (level, tile)`,
-    [int2Array(partial.map(({ level }) => level)), int8Array(partial.map((t) => BigInt(t.index)))],
-  );
-  const tiles = new Map(rows.map(({ level, hashes }) => [level, hashes]));
-  return readEdge(
-    size,
-    async (level) => tiles.get(level) ?? missing(),
-    async (index) => (await readBundle(client, index)) ?? missing(),
-  );
-}
-
-function missing(): never {
+export function missing(): never {
   throw new LegonetError('tlog_corrupt', 'the audit log lacks a tile that it must have', 'stop');
-}
-
-async function writeTiles(
-  client: Queryable,
-  { tiles, bundles }: ReturnType<typeof appendLeaves>,
-): Promise<void> {
-  await client.query(
-    `WITH bundles AS (
-       INSERT INTO tlog_bundles (bundle, entries) SELECT * FROM unnest($4::int8[], $5::bytea[])
-       ON CONFLICT (bundle) DO UPDATE SET entries = excluded.entries
-     )
-     INSERT INTO tlog_tiles (level, tile, hashes) SELECT * FROM unnest($1::int2[], $2::int8[], $3::bytea[])
-     ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes`,
-    [
-      int2Array(tiles.map(({ level }) => level)),
-      int8Array(tiles.map(({ index }) => BigInt(index))),
-      byteaArray(tiles.map(({ bytes }) => bytes)),
-      int8Array(bundles.map(({ index }) => BigInt(index))),
-      byteaArray(bundles.map(({ bytes }) => bytes)),
-    ],
-  );
 }
 
 /** A stored bundle of entries, as wide as it is; null if there is none. */
@@ -178,11 +79,33 @@ export async function readStoredTile(
   return rows[0]?.hashes ?? null;
 }
 
-/** Tiles for proofs, which must be there. */
-export const tileReader =
-  (client: Queryable): ReadTile =>
-  async (level, index) =>
-    (await readStoredTile(client, level, index)) ?? missing();
+/** Tiles for proofs, which must be there. What is asked for at one time is read by one query. */
+export function tileReader(client: Queryable): ReadTile {
+  let asked: { readonly level: number; readonly index: number }[] = [];
+  let answer: Promise<Map<string, Uint8Array>> | undefined;
+  return async (level, index) => {
+    asked.push({ level, index });
+    answer ??= Promise.resolve().then(() => {
+      const tiles = readTiles(client, asked);
+      asked = [];
+      answer = undefined;
+      return tiles;
+    });
+    return (await answer).get(`${level}/${index}`) ?? missing();
+  };
+}
+
+export async function readTiles(
+  client: Queryable,
+  tiles: readonly { readonly level: number; readonly index: number }[],
+): Promise<Map<string, Uint8Array>> {
+  const { rows } = await client.query<{ level: number; tile: bigint; hashes: Buffer }>(
+    `SELECT level, tile, hashes FROM tlog_tiles JOIN unnest($1::int2[], $2::int8[]) AS w(level, tile)
+       USING (level, tile)`,
+    [int2Array(tiles.map(({ level }) => level)), int8Array(tiles.map((t) => BigInt(t.index)))],
+  );
+  return new Map(rows.map(({ level, tile, hashes }) => [`${level}/${tile}`, hashes]));
+}
 
 /** Where the log has an entry; null while it waits to be put there. */
 export async function indexOf(

@@ -10,8 +10,12 @@ import {
   statementOf,
 } from '#src/audit/certificate/rebuild.js';
 import { CERTIFICATE_TYPE, type Certificate, NOT_SHOWN } from '#src/audit/certificate/schema.js';
-import { type CheckName, verifyWithout } from '#src/audit/certificate/verify.js';
-import { type Opening, requestCommitment } from '#src/audit/commitment.js';
+import {
+  type CheckName,
+  type ReceiptOpening,
+  verifyWithout,
+} from '#src/audit/certificate/verify.js';
+import { membershipCommitment, membershipSalt, requestCommitment } from '#src/audit/commitment.js';
 import { IN_TOTO, signPayload } from '#src/audit/dsse.js';
 import { leafHash, sha256 } from '#src/audit/hash.js';
 import { decodeLeaf, encodeLeaf } from '#src/audit/leaves.js';
@@ -52,7 +56,7 @@ function failures(
   world: AuditWorld,
   evidence: Evidence,
   without: readonly CheckName[] = [],
-  opening?: Opening,
+  opening?: ReceiptOpening,
 ): string[] {
   const text = assembleCertificate(evidence, world.vkey());
   const options = { vkey: world.vkey(0), ...(opening && { opening }) };
@@ -67,7 +71,7 @@ function caught(
   world: AuditWorld,
   evidence: Evidence,
   by: readonly CheckName[],
-  opening?: Opening,
+  opening?: ReceiptOpening,
 ): void {
   expect(failures(world, evidence, [], opening)).toEqual(by);
   expect(failures(world, evidence, by, opening)).toEqual([]);
@@ -77,6 +81,7 @@ function caught(
 function resigned(world: AuditWorld, evidence: Evidence): Evidence {
   const certificate: Certificate = {
     ...evidence,
+    after: { ...evidence.after, shared: [] },
     type: CERTIFICATE_TYPE,
     notShown: [...NOT_SHOWN],
   };
@@ -157,6 +162,37 @@ test('other adapters, shown in place of one that kept the sample, are not the sa
   expect(failures(liar, changed, failed as CheckName[])).toEqual([]);
 });
 
+test('an invented version, with other adapters for the sample, shows to whoever has the receipt', () => {
+  const liar = world();
+  const { sample } = liar.remove(TARGET);
+  const [left = 0, ...others] = sample.adapters;
+  const other = [0, 1, 2, 3, 4, 5, 6, 7].find((id) => !sample.adapters.includes(id)) ?? 0;
+  const adapters = [other, ...others];
+  const value = membershipCommitment(membershipSalt(sample.salt), adapters);
+  const truth = version(liar, 1);
+  const retained = truth.retainedSet.map((entry) =>
+    entry === sample.entry ? { ...entry, value } : entry,
+  );
+  const invented = { ...truth, kind: 'version' as const, retainedRoot: setRoot(retained) };
+  // Every adapter is built anew, the invented one too.
+  for (let i = 0; i < 20; i++) liar.ingest(`more-${i}`);
+  liar.build({
+    parent: leafHash(encodeLeaf(invented)),
+    members: (adapter, members) => (adapter === left ? [...members, sample.entry] : members),
+  });
+  const evidence = liar.evidence(deletion(liar));
+  const shown = afterFields({ ...sample, adapters }, version(liar, 2)).adapters;
+  const presence = encodeSetProof(proveSet(retained, sample.entry.key));
+  const changed: Evidence = {
+    ...evidence,
+    before: evidence.before && { ...evidence.before, presence },
+    sample: { ...evidence.sample, adapters },
+    after: { ...evidence.after, adapters: shown },
+  };
+  expect(failures(liar, changed)).toEqual([]);
+  caught(liar, changed, ['opening'], sample);
+});
+
 test('a sample left in the retained set shows in the proof from it', () => {
   const liar = world();
   const { sample } = liar.remove(TARGET);
@@ -166,17 +202,18 @@ test('a sample left in the retained set shows in the proof from it', () => {
   // The first version without the sample was honest; the one in service has it again.
   const evidence = liar.evidence(deletion(liar), truth);
   const again = { ...liar.evidence({ ...deletion(liar), sample }, lying), before: evidence.before };
-  const { index, intentIndex, retainedRoot, adapters, deletions, intent, model } = truth;
+  const { index, intentIndex, retainedRoot, adapters, deletions, code, model } = truth;
   const applied: Evidence['applied'] = {
     index,
     intentIndex,
     retainedRoot,
     adapters,
+    code,
     deletions,
-    intent,
     model,
     parent: 'before',
     retained: Number(truth.retained),
+    sets: truth.setsRoot,
     statement: truth.statement,
     version: truth.version,
   };
@@ -221,6 +258,25 @@ describe('training before', () => {
     });
     caught(liar, liar.evidence(deletion(liar, 'mine')), ['order']);
   });
+});
+
+test('another entry, passed off as the train-intent, is not one', () => {
+  const liar = world();
+  const { entry } = liar.ingest('mine');
+  liar.build();
+  const without = (entries: readonly Entry[]) => entries.filter((other) => other !== entry);
+  liar.build({
+    members: (_, members) => without(members),
+    retained: without,
+    meanwhile: () => liar.remove('mine'),
+    intentEntry: () => liar.ingest('more').index,
+  });
+  const first = version(liar, 3);
+  caught(liar, resigned(liar, liar.evidence(deletion(liar, 'mine'))), ['log']);
+  // Nor is it in the certificate of a later version.
+  expect(first.intentIndex).toBeGreaterThan(deletion(liar, 'mine').request.index);
+  liar.build();
+  caught(liar, liar.evidence(deletion(liar, 'mine')), ['log']);
 });
 
 test('a leaf rewritten is not in the log', () => {

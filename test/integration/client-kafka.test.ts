@@ -4,7 +4,7 @@ import { Producer, Subscriber } from '#src/index.js';
 import { KafkaLog } from '#src/log/kafka/log.js';
 import { startServer } from '#src/serve/server.js';
 import { catchUp } from '#src/service/catch-up.js';
-import { loadServedModel } from '#src/service/served-model.js';
+import { loadServedModel } from '#src/store/served-model.js';
 import { token, tokens } from '../support/http.js';
 import { kafkaMissing, testBroker } from '../support/kafka.js';
 import { logOptions } from '../support/kafka-log.js';
@@ -23,12 +23,14 @@ async function openKafkaScene() {
   const log = await KafkaLog.open(options);
   const base = await openTestService(MODEL);
   const service = { ...base, log, settings: { ...base.settings, topics: options.topics } };
-  const { database, logger } = service;
+  const { database, logger, kernel, settings } = service;
   const server = await startServer(
     {
       database,
       log,
       logger,
+      kernel,
+      ratePerMinute: settings.http.ratePerMinute,
       model: MODEL,
       topics: options.topics,
       erasureDeadlineMs: options.erasureDeadlineMs,

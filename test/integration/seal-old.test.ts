@@ -6,7 +6,8 @@ import { replay } from '#src/service/replay.js';
 import { openDatabase } from '#src/store/database.js';
 import { migrate } from '#src/store/migrate.js';
 import { receiptOf } from '#src/store/receipts.js';
-import { readBundle, sequence } from '#src/store/tlog.js';
+import { readBundle } from '#src/store/tlog.js';
+import { sequence } from '#src/store/tlog-sequence.js';
 import {
   type Audited,
   deleted,

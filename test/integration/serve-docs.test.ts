@@ -39,11 +39,13 @@ test('the examples of the how-to answer as it says', async () => {
     expect(stdout).toContain('{"ids":["case-88"]}');
     expect(stdout).toContain('{"ids":["case-89"]}');
     expect(stdout).toContain('"subscriber":"shop"');
+    expect(stdout).toContain('"predictions":[{"label":"');
+    expect(stdout).toContain('{"openapi":"3.1.0"');
     expect(stdout).toContain('"ready":true');
     // Its examples delete a sample: the version without it may be out already.
     expect(stdout).toMatch(/^legonet_version [12]$/m);
     expect((await readFile(join(folder, 'weights.bin'))).byteLength).toBeGreaterThan(0);
-    expect(await readFile(join(folder, 'tokens'), 'utf8')).toMatch(/^[0-9a-f]{64} versions:read /);
+    expect(await readFile(join(folder, 'tokens'), 'utf8')).toMatch(/^[0-9a-f]{64} predict /);
   } finally {
     running.process.kill('SIGTERM');
     await running.ended;

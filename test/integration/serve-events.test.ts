@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { int8Data, sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
 import type { EmbeddedLog } from '#src/log/embedded.js';
+import type { Scope } from '#src/serve/tokens.js';
 import { readSample } from '#src/store/audit.js';
 import { openTestHttp, type TestHttp, token } from '../support/http.js';
 import { tinyModel } from '../support/models.js';
@@ -28,7 +29,7 @@ const event = (sampleId: string, changes: Record<string, unknown> = {}) => ({
 });
 
 const post = (body: RequestInit['body'], headers: Record<string, string>) =>
-  http.ask('/v1/events', 'events:write', { method: 'POST', body: body ?? null, headers });
+  http.ask('/v1/events', 'all', { method: 'POST', body: body ?? null, headers });
 const send = (value: unknown, type = STRUCTURED) =>
   post(JSON.stringify(value), { 'content-type': type });
 
@@ -114,6 +115,44 @@ describe('an event that is sent', () => {
     expect(await retained('twice')).toBe('retained');
     const { rows } = await http.service.database.pool.query('SELECT FROM dead_letters');
     expect(rows).toEqual([]);
+  });
+});
+
+describe('a scope', () => {
+  const erased = { type: 'legonet.subject.erased.v1', data: { subjectId: 'scope' } };
+  const EVENTS = {
+    ingested: event('scope'),
+    corrected: event('scope', { id: 'c', type: 'legonet.sample.corrected.v1' }),
+    deleted: event('scope', {
+      id: 'd',
+      type: 'legonet.sample.deleted.v1',
+      data: { sampleId: 'scope' },
+    }),
+    erased: event('scope', { id: 'e', ...erased }),
+  };
+  const status = async (scope: Scope, ...names: (keyof typeof EVENTS)[]) => {
+    const body = JSON.stringify(names.map((name) => EVENTS[name]));
+    const before = (await records()).length;
+    const headers = { 'content-type': BATCH };
+    const answer = await http.ask('/v1/events', scope, { method: 'POST', body, headers });
+    const appended = (await records()).length - before;
+    expect(appended).toBe(answer.status === 202 ? names.length : 0);
+    if (answer.status === 403) expect(await answer.json()).toMatchObject({ code: 'scope_missing' });
+    return answer.status;
+  };
+
+  test.each(['ingested', 'corrected'] as const)('ingest lets in an event %s', async (name) => {
+    expect([await status('ingest', name), await status('delete', name)]).toEqual([202, 403]);
+  });
+
+  test.each(['deleted', 'erased'] as const)('delete lets in an event %s', async (name) => {
+    expect([await status('ingest', name), await status('delete', name)]).toEqual([403, 202]);
+  });
+
+  test('is needed for everything in a batch', async () => {
+    expect(await status('ingest', 'ingested', 'deleted')).toBe(403);
+    expect(await status('delete', 'deleted', 'ingested')).toBe(403);
+    expect(await status('admin', 'ingested', 'deleted')).toBe(202);
   });
 });
 
@@ -226,7 +265,7 @@ describe('what cannot be taken', () => {
 
   test('is refused by its token before its body is read', async () => {
     const body = 'x'.repeat(8 * 1024 * 1024 + 1);
-    const answer = await http.ask('/v1/events', 'versions:read', { method: 'POST', body });
+    const answer = await http.ask('/v1/events', 'predict', { method: 'POST', body });
     expect(answer.status).toBe(403);
   });
 });

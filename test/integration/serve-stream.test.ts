@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => http.close());
 
 const stream = (lastEventId?: string): Promise<Response> =>
-  http.ask(PATH, 'versions:read', {
+  http.ask(PATH, 'predict', {
     headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
   });
 

@@ -76,6 +76,10 @@ export type Lies = {
   readonly intentAfter?: boolean;
   readonly weights?: (adapter: number) => Uint8Array;
   readonly retires?: readonly Retirement[];
+  /** Leaf hash of the version that it says it came after. */
+  readonly parent?: Uint8Array;
+  /** Index of an entry that it passes off as its train-intent. */
+  readonly intentEntry?: () => number;
   /** What happens between train-intent and version. */
   readonly meanwhile?: () => void;
 };
@@ -154,8 +158,7 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
     const deletion = deletions.get(id) as Deletion;
     const { commitment } = deletion.sample;
     const places = [{ what: 'encoding', at: TIME }];
-    const request = deletion.request.id;
-    const record = sha256(canonicalBytes({ commitment: toBase64(commitment), places, request }));
+    const record = sha256(canonicalBytes({ commitment: toBase64(commitment), places }));
     const index = append({ kind: 'erase', commitment, record });
     deletions.set(id, { ...deletion, erased: { index, places } });
   }
@@ -193,9 +196,11 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
     const sharedFields = { config, retainedRoot, retained: count };
     const sets32 = setsRoot(declared);
     const intentLeaf: Leaf = { kind: 'train-intent', ...sharedFields, code, sets: sets32 };
-    const intent = leafHash(encodeLeaf(intentLeaf));
+    const trueIntent = leafHash(encodeLeaf(intentLeaf));
     const intentFirst = lies.intentAfter ? -1 : append(intentLeaf);
     lies.meanwhile?.();
+    const passedOff = lies.intentEntry?.();
+    const intent = passedOff === undefined ? trueIntent : (leaves[passedOff] as Uint8Array);
     const trained = declared.map((set, adapter) => {
       const before = parent?.trained[adapter];
       const carry = before && (!dirty.has(adapter) || lies.carried?.includes(adapter));
@@ -229,7 +234,7 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
       adapters: adaptersRoot(trained),
       deletions: applied,
       intent,
-      parent: parent?.leaf ?? null,
+      parent: lies.parent ?? parent?.leaf ?? null,
       statement: sha256(payload),
     };
     const leaf: Leaf = { kind: 'version', ...fields };
@@ -237,7 +242,7 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
     const built: Version = {
       ...fields,
       index,
-      intentIndex: lies.intentAfter ? append(intentLeaf) : intentFirst,
+      intentIndex: passedOff ?? (lies.intentAfter ? append(intentLeaf) : intentFirst),
       leaf: leafHash(encodeLeaf(leaf)),
       code,
       setsRoot: sets32,
@@ -284,6 +289,7 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
       before: held
         ? {
             ...stated(held),
+            intent: held.intent,
             parent: held.parent,
             presence: encodeSetProof(proveSet(held.retainedSet, key)),
           }
@@ -293,6 +299,8 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
         first && first !== after
           ? {
               ...stated(first),
+              code: first.code,
+              sets: first.setsRoot,
               index: first.index,
               intentIndex: first.intentIndex,
               parent: held ? 'before' : first.parent,
@@ -338,7 +346,6 @@ export function auditWorld({ seed = 'world', adapters = 8, activated = 3 } = {})
 const stated = (version: Version) => ({
   adapters: version.adapters,
   deletions: version.deletions,
-  intent: version.intent,
   model: version.model,
   retained: Number(version.retained),
   statement: version.statement,

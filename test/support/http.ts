@@ -3,6 +3,7 @@ import { int8Data, sampleDeleted, sampleIngested } from '#src/events/cloud-event
 import type { NewRecord } from '#src/log/event-log.js';
 import type { Model } from '#src/model/model.js';
 import type { ServeOptions } from '#src/serve/deps.js';
+import type { Route } from '#src/serve/route.js';
 import { type HttpService, startServer } from '#src/serve/server.js';
 import { SCOPES, type Scope, Tokens } from '#src/serve/tokens.js';
 import { catchUp } from '#src/service/catch-up.js';
@@ -36,15 +37,18 @@ export type TestHttp = {
 export async function openTestHttp(
   model: Model,
   options: Partial<ServeOptions> = {},
+  routes?: readonly Route[],
 ): Promise<TestHttp> {
   const service = await openTestService(model);
-  const { database, log, logger, settings } = service;
+  const { database, log, logger, kernel, settings } = service;
   const server = await startServer(
     {
       database,
       log,
       logger,
       model,
+      kernel,
+      ratePerMinute: settings.http.ratePerMinute,
       topics: settings.topics,
       erasureDeadlineMs: settings.erasureDeadlineMs,
       access: { tokens, openMetrics: true, localToken: null },
@@ -53,6 +57,7 @@ export async function openTestHttp(
       ...options,
     },
     { host: '127.0.0.1', port: 0 },
+    routes,
   );
   const ask: TestHttp['ask'] = (path, scope = 'all', init = {}) =>
     fetch(new URL(path, server.url), {

@@ -33,6 +33,8 @@ export type Shape = {
   readonly activated: number;
   /** Entries of the log, and where in it those of the certificate are. */
   readonly entries: number;
+  /** Samples that came or went between the last version with the sample and the one in service. */
+  readonly changed: number;
   readonly at: {
     readonly deletion: number;
     readonly intent: number;
@@ -80,6 +82,18 @@ export function largeCertificate(shape: Shape, seed = 1): { text: string; vkey: 
     };
   }
 
+  /** The way of a key that was taken out, where so many other samples came or went since. */
+  function wayAfter({ siblings }: SetProof): SetProof {
+    // The last sibling was a leaf, and moved up to where the path ends.
+    const rest = siblings.slice(0, -1).map((sibling, level) => {
+      const same = (1 - 2 ** -(level + 1)) ** shape.changed;
+      const isEmpty = sibling.every((byte) => byte === 0);
+      return isEmpty || below(1_000_000) < same * 1_000_000 ? sibling : random();
+    });
+    while (rest.at(-1)?.every((byte) => byte === 0)) rest.pop();
+    return { siblings: rest, present: false, other: { key: beside(rest), value: random() } };
+  }
+
   const opening = { salt: random(), id: 'id', label: 'label', encoding: new Int8Array(512) };
   const commitment = sampleCommitment(opening);
   const own = setKey(commitment);
@@ -104,23 +118,26 @@ export function largeCertificate(shape: Shape, seed = 1): { text: string; vkey: 
   const common = () => ({
     adapters: random(),
     deletions: 17,
-    intent: random(),
     model: random(),
     retained: shape.samples - 20_000,
     statement: random(),
   });
   const first = at.applied && {
     ...common(),
+    code: random(),
+    sets: random(),
     retainedRoot: random(),
     index: at.applied.version,
     intentIndex: at.applied.intent,
     parent: 'before' as const,
     version: 123_457,
   };
+  const presence = way(shape.samples, true);
   const before = {
     ...common(),
+    intent: random(),
     parent: random(),
-    presence: encodeSetProof(way(shape.samples, true)),
+    presence: encodeSetProof(presence),
     version: 123_456,
   };
   const version = at.applied ? 223_456 : 123_457;
@@ -143,7 +160,7 @@ export function largeCertificate(shape: Shape, seed = 1): { text: string; vkey: 
     ingested: null,
     applied: first ?? null,
     after: {
-      absence: encodeSetProof(way(shape.samples, false)),
+      absence: encodeSetProof(wayAfter(presence)),
       adapters: {
         absence: members.map((count) => encodeSetProof(way(count, false))),
         builtIn: members.map(() => version),
@@ -167,6 +184,7 @@ export function largeCertificate(shape: Shape, seed = 1): { text: string; vkey: 
       retained: shape.samples,
       retires: [{ first: 123_400, last: 123_456, retiredAt: AT }],
       sets: random(),
+      shared: [],
       signature: new Uint8Array(64),
       version,
     },

@@ -14,6 +14,8 @@ export type TestProxy = {
   upstream: string | null;
   /** Given every answer but streams; null breaks the connection. */
   meddle: Meddler | null;
+  /** Given the status of every answer but streams. */
+  meddleStatus: ((path: string, status: number) => number) | null;
   /** Given each part of a stream. */
   meddleStream: ((part: Buffer) => Buffer) | null;
   /** Breaks every connection that is open. */
@@ -34,6 +36,7 @@ export async function startProxy(upstream: string): Promise<TestProxy> {
     paths: [],
     upstream,
     meddle: null,
+    meddleStatus: null,
     meddleStream: null,
     cut: () => server.closeAllConnections(),
     close: async () => {
@@ -68,6 +71,8 @@ async function forward(
   const meddled = proxy.meddle ? await proxy.meddle(path, content) : content;
   if (meddled === null) return void outgoing.destroy();
   const length = { 'content-length': String(meddled.byteLength) };
-  outgoing.writeHead(answer.statusCode ?? 500, { ...answer.headers, ...length });
+  const { statusCode = 500, headers: given } = answer;
+  const status = proxy.meddleStatus?.(path, statusCode) ?? statusCode;
+  outgoing.writeHead(status, { ...given, ...length });
   outgoing.end(meddled);
 }

@@ -3,7 +3,7 @@ import { plainKernel } from '#src/kernel/plain.js';
 import type { Model } from '#src/model/model.js';
 import { createModel } from '#src/model/model.js';
 import { type Prediction, predict } from '#src/model/predict.js';
-import { loadServedModel } from '#src/service/served-model.js';
+import { loadServedModel } from '#src/store/served-model.js';
 import { deletion, ingests, openTestHttp, type TestHttp, token } from './http.js';
 import { configuration, syntheticRows } from './models.js';
 import { startProxy, type TestProxy } from './proxy.js';

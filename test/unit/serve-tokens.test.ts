@@ -25,21 +25,24 @@ describe('a tokens file', () => {
   test('gives each token its scopes, by the digest of the token', () => {
     const tokens = new Tokens(
       parseTokens(
-        `# who may\n${sha256('a')} events:write audit:read # the desk\r\n\n${sha256('b').toUpperCase()}\tversions:read\n`,
+        `# who may\n${sha256('a')} ingest audit # the desk\r\n\n${sha256('b').toUpperCase()}\tpredict\n`,
       ),
     );
-    expect(tokens.scopesOf('a')).toEqual(['events:write', 'audit:read']);
-    expect(tokens.scopesOf('b')).toEqual(['versions:read']);
+    expect(tokens.scopesOf('a')).toEqual(['ingest', 'audit']);
+    expect(tokens.scopesOf('b')).toEqual(['predict']);
     for (const other of ['', 'c', sha256('a')]) expect(tokens.scopesOf(other)).toBeNull();
   });
 
   test.each([
     ['', 'a token at least'],
     ['# nothing', 'a token at least'],
-    ['secret audit:read', 'line 1: expected the SHA-256'],
+    ['secret audit', 'line 1: expected the SHA-256'],
     [`\n${sha256('a')}`, 'line 2: expected the scopes'],
-    [`${sha256('a')} audit:read everything`, 'line 1: expected scopes among'],
-    [`${sha256('a')} audit:read\n${sha256('a')} events:write`, 'each token once'],
+    [
+      `${sha256('a')} audit everything`,
+      'line 1: expected scopes among ingest, delete, audit, predict, admin, not "everything"',
+    ],
+    [`${sha256('a')} audit\n${sha256('a')} ingest`, 'each token once'],
   ])('that is wrong is named, with the line and what was expected: %j', (text, message) => {
     expect(() => parseTokens(text)).toThrow(message);
     expect(() => parseTokens(text)).not.toThrow('secret');
@@ -68,11 +71,11 @@ describe('who is let in', () => {
     await expect(checkAccess(alone)).rejects.toMatchObject({ code: 'invalid_setting' });
     await expect(openAccess(alone)).rejects.toThrow('LEGONET_TOKENS_FILE');
     const file = join(folder, 'tokens');
-    await writeFile(file, `${sha256('a')} audit:read`);
+    await writeFile(file, `${sha256('a')} audit`);
     const { tokens, openMetrics, localToken } = await openAccess(
       settings({ LEGONET_HTTP_HOST: host, LEGONET_TOKENS_FILE: file }),
     );
-    expect([tokens.scopesOf('a'), openMetrics, localToken]).toEqual([['audit:read'], false, null]);
+    expect([tokens.scopesOf('a'), openMetrics, localToken]).toEqual([['audit'], false, null]);
   });
 
   test('a tokens file that cannot be read stops the start', async () => {

@@ -5,7 +5,6 @@ import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { join } from 'node:path';
 
 const [directory = '/secrets', postgres = '999', legonet = '1000'] = process.argv.slice(2);
-const SCOPES = ['events:write', 'versions:read', 'versions:adopt', 'audit:read', 'metrics:read'];
 
 const random = () => randomBytes(24).toString('base64url');
 
@@ -27,4 +26,4 @@ const url = `postgres://legonet:${password}@postgres:5432/legonet`;
 keep(join(forLegonet, 'database-url'), url, Number(legonet));
 const token = keep(join(forLegonet, 'http-token'), random(), Number(legonet));
 const digest = createHash('sha256').update(token).digest('hex');
-keep(join(forLegonet, 'tokens'), `${digest} ${SCOPES.join(' ')}`, Number(legonet));
+keep(join(forLegonet, 'tokens'), `${digest} admin`, Number(legonet));

@@ -4,10 +4,14 @@ import { canonicalText } from '../json.js';
 import { parseVerifierKey } from '../log/keys.js';
 import { formatNote, parseNote } from '../log/note.js';
 import { CERTIFICATE_TYPE, type Certificate, NOT_SHOWN } from './schema.js';
+import { leaveOutShared } from './shared.js';
 import { verifyCertificate } from './verify.js';
 
 /** All that a certificate says, from the log and the store. No signing key is needed. */
-export type Evidence = Omit<Certificate, 'type' | 'notShown'>;
+export type Evidence = Omit<Certificate, 'type' | 'notShown' | 'after'> & {
+  /** With the whole proof of absence: what it shares with that of presence is found. */
+  readonly after: Omit<Certificate['after'], 'shared'>;
+};
 
 /** Indexes of the entries for which `log.proof` is the multiproof, in order. */
 export function entriesOf(evidence: Omit<Evidence, 'log'> & Rotations): number[] {
@@ -39,7 +43,13 @@ export function composeCertificate(evidence: Evidence, vkey: string): string {
 export function assembleCertificate(evidence: Evidence, vkey: string): string {
   const checkpoint = bareCheckpoint(evidence.log.checkpoint, vkey);
   const log = { ...evidence.log, checkpoint };
-  return fileText({ ...evidence, log, type: CERTIFICATE_TYPE, notShown: NOT_SHOWN });
+  const { before } = evidence;
+  const { absence } = evidence.after;
+  const { proof, shared } = before
+    ? leaveOutShared(absence, before.presence)
+    : { proof: absence, shared: [] };
+  const after = { ...evidence.after, absence: proof, shared };
+  return fileText({ ...evidence, after, log, type: CERTIFICATE_TYPE, notShown: NOT_SHOWN });
 }
 
 /** The note with the signature of that key alone. */

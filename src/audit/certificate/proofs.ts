@@ -1,5 +1,5 @@
 import { equalBytes, toHex } from '../bytes.js';
-import { membershipSalt, type Opening, sampleCommitment } from '../commitment.js';
+import { membershipSalt, sampleCommitment } from '../commitment.js';
 import { IN_TOTO, verifyPayload } from '../dsse.js';
 import { type Checklist, must } from './checklist.js';
 import {
@@ -9,18 +9,19 @@ import {
   logRoot,
   membershipOf,
   type Roots,
+  retainedAbsence,
   rootOfProof,
   rootWith,
   rootWithout,
   statementOf,
 } from './rebuild.js';
 import type { Certificate } from './schema.js';
-import type { CheckName, Signed } from './verify.js';
+import type { CheckName, ReceiptOpening, Signed } from './verify.js';
 
 type List = Checklist<CheckName>;
 
 /** Level 1: all that follows from the certificate and the signed checkpoint. */
-export function checkProofs(list: List, signed: Signed, opening: Opening | undefined): void {
+export function checkProofs(list: List, signed: Signed, opening: ReceiptOpening | undefined): void {
   const { certificate } = signed;
   const roots = checkSets(list, certificate);
   if (roots) checkStatement(list, signed, roots);
@@ -51,9 +52,9 @@ function checkSets(list: List, certificate: Certificate): Roots | undefined {
     list.skip('presence-before', 'no version ever held the sample, so it was ingested only');
   const retained = list.value(
     'absence-retained',
-    () => rootOfProof(certificate, after.absence, value),
+    () => rootOfProof(certificate, retainedAbsence(certificate), value),
     () => {
-      rootWithout(certificate, after.absence);
+      rootWithout(certificate, retainedAbsence(certificate));
       return `the retained set of version ${after.version} is without the sample`;
     },
   );
@@ -193,11 +194,13 @@ function checkErasure(list: List, { erased, request }: Certificate): void {
   });
 }
 
-function opened({ sample, request }: Certificate, opening: Opening): string {
+function opened({ sample, request }: Certificate, opening: ReceiptOpening): string {
   const same = equalBytes(sampleCommitment(opening), sample.commitment);
   must(same, 'the certificate is of another sample than the one you hold the receipt of');
   const salt = equalBytes(membershipSalt(opening.salt), sample.membershipSalt);
   must(salt, 'the membership is not salted as that of your sample');
+  const own = opening.adapters?.join() ?? sample.adapters.join();
+  must(own === sample.adapters.join(), 'your sample had other adapters when it was ingested');
   const named = request.kind === 'subject' || request.target === opening.id;
   must(named, `the request asked for ${request.target}`);
   return `the commitment ${toHex(sample.commitment).slice(0, 16)}… is that of your sample`;

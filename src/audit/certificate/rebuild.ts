@@ -9,8 +9,10 @@ import { multiproofRoot } from '../log/merkle.js';
 import { decodeSetProof } from '../sets/encoding.js';
 import { type SetProof, verifyAbsence, verifyPresence } from '../sets/proof.js';
 import { unlearningPayload } from '../statement.js';
+import { must } from './checklist.js';
 import { split } from './fields.js';
 import type { Certificate } from './schema.js';
+import { fillInShared } from './shared.js';
 
 /*
  * From the fields of a certificate to what they commit to: roots from proofs, and the entries of the log from
@@ -20,6 +22,14 @@ import type { Certificate } from './schema.js';
 /** Value of the sample in all its sets. */
 export const membershipOf = ({ sample }: Certificate): Uint8Array =>
   membershipCommitment(sample.membershipSalt, sample.adapters);
+
+/** The proof of absence from the retained set of the version in service. Throws `set_proof_invalid`. */
+export function retainedAbsence({ before, after }: Certificate): Uint8Array {
+  const { absence, shared } = after;
+  if (before) return fillInShared({ proof: absence, shared }, before.presence);
+  must(shared.length === 0, 'nothing is shared with a proof that is not there');
+  return absence;
+}
 
 /** Retained root of the last version that held the sample. Throws `set_proof_invalid`. */
 export function rootWith({ sample }: Certificate, proof: Uint8Array, value: Uint8Array) {
@@ -80,18 +90,23 @@ export type Roots = {
 
 const entryHash = (leaf: Leaf): Uint8Array => leafHash(encodeLeaf(leaf));
 
-/** Leaf hash of the version in service's train-intent. */
-export function intentHash({ after }: Certificate, { retained }: Roots): Uint8Array {
-  const { config, code, sets } = after;
-  return entryHash({
-    kind: 'train-intent',
-    config,
-    code,
-    sets,
-    retainedRoot: retained,
-    retained: BigInt(after.retained),
-  });
+type Intended = {
+  readonly code: Uint8Array;
+  readonly sets: Uint8Array;
+  readonly retained: number;
+};
+
+/** Leaf hash of a version's train-intent. */
+function intentHashOf({ after }: Certificate, version: Intended, retainedRoot: Uint8Array) {
+  const { code, sets, retained } = version;
+  const { config } = after;
+  const fields = { config, code, sets, retainedRoot, retained: BigInt(retained) };
+  return entryHash({ kind: 'train-intent', ...fields });
 }
+
+/** Leaf hash of the train-intent of the version in service. */
+export const intentHash = (certificate: Certificate, roots: Roots): Uint8Array =>
+  intentHashOf(certificate, certificate.after, roots.retained);
 
 /** Payload of the statement of the version in service. */
 export function statementOf({ after }: Certificate, roots: Roots, intent: Uint8Array): Uint8Array {
@@ -167,11 +182,10 @@ export function logLeaves(certificate: Certificate, roots: Roots): LogLeaf[] {
     });
   }
   if (applied) {
-    leaves.push({ index: applied.intentIndex, hash: applied.intent });
-    leaves.push({
-      index: applied.index,
-      hash: versionHash(certificate, roots, applied, applied.retainedRoot),
-    });
+    const { retainedRoot } = applied;
+    const intent = intentHashOf(certificate, applied, retainedRoot);
+    const hash = versionHash(certificate, roots, { ...applied, intent }, retainedRoot);
+    leaves.push({ index: applied.intentIndex, hash: intent }, { index: applied.index, hash });
   }
   if (erased) {
     const record = erasureRecord(certificate);

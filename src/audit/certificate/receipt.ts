@@ -16,7 +16,7 @@ import { bareCheckpoint, fileText } from './compose.js';
 import { bytes, hash, hashes, natural, split, text, uint32 } from './fields.js';
 import { openBare, readUnsigned } from './keys.js';
 import { parseFile } from './schema.js';
-import type { Verification } from './verify.js';
+import type { ReceiptOpening, Verification } from './verify.js';
 
 /*
  * A receipt: what a producer keeps of a sample. It opens the sample's ingest entry, so that later the sample's
@@ -59,8 +59,9 @@ export type ReceiptEvidence = Omit<Receipt, 'type' | 'opening' | 'proof'> & {
 export const parseReceipt = (text: string): Receipt => parseFile(receipt, text, 'receipt');
 
 /** What `verifyCertificate` takes. */
-export const openingOf = ({ opening }: Receipt): Opening => ({
+export const openingOf = ({ opening, adapters }: Receipt): ReceiptOpening => ({
   ...opening,
+  adapters,
   encoding: new Int8Array(opening.encoding),
 });
 

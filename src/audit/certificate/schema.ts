@@ -45,16 +45,19 @@ const sample = z
 const digests = {
   adapters: hash,
   deletions: uint32,
-  intent: hash,
   model: hash,
   retained: natural,
   statement: hash,
   version: uint32,
 };
 
+/** What else a train-intent has than its version. */
+const intent = { code: hash, intentIndex: natural, sets: hash };
+
 const before = z
   .strictObject({
     ...digests,
+    intent: hash,
     parent: hash.nullable(),
     presence: bytes.describe('In the retained set.'),
   })
@@ -70,14 +73,20 @@ const ingested = z
   .describe('Its ingest entry, where no version ever held the sample.');
 
 const applied = z
-  .strictObject({ ...digests, index: natural, intentIndex: natural, parent, retainedRoot: hash })
+  .strictObject({
+    ...digests,
+    ...intent,
+    index: natural,
+    parent,
+    retainedRoot: hash,
+  })
   .describe('The first version without the sample, if it is not the one in service.');
 
 const retirement = z.strictObject({ first: uint32, last: uint32, retiredAt: time });
 
 const after = z
   .strictObject({
-    absence: bytes.describe('From the retained set.'),
+    absence: bytes.describe('From the retained set, without what is shared.'),
     adapters: z
       .strictObject({
         absence: z.array(bytes).describe('From the set of each.'),
@@ -88,19 +97,21 @@ const after = z
         weights: hashes,
       })
       .describe('Those that held the sample, in the order of sample.adapters.'),
-    code: hash,
+    ...intent,
     config: hash,
     cut: z.record(decimal, decimal),
     deletions: uint32,
     index: natural,
-    intentIndex: natural,
     model: hash,
     name: text,
     parent,
     parentVersion: uint32.nullable(),
     retained: natural,
     retires: z.array(retirement).max(100).describe('Versions that this one took out of service.'),
-    sets: hash,
+    shared: z
+      .array(uint32)
+      .max(256)
+      .describe('Levels at which the siblings of before.presence are those of absence as well.'),
     signature: signature.describe('Over the statement of this version, by DSSE.'),
     version: uint32,
   })

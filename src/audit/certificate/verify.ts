@@ -25,13 +25,16 @@ export const CHECKS = [
 
 export type CheckName = (typeof CHECKS)[number];
 
+/** What the sample was, and its adapters when it was ingested, nearest first. */
+export type ReceiptOpening = Opening & { readonly adapters?: readonly number[] };
+
 export type VerifyOptions = {
   /** The log's verifier key, from somewhere else than the certificate. */
   readonly vkey: string;
   /** How far to go: 0, the log's signature; 1 (the default), all that can be checked offline. */
   readonly level?: 0 | 1;
-  /** What the sample was, from its receipt: then it is checked too that the certificate is of that one. */
-  readonly opening?: Opening;
+  /** From the sample's receipt: then it is checked too that the certificate is of that sample. */
+  readonly opening?: ReceiptOpening;
 };
 
 export type Verification = {

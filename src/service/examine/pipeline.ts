@@ -3,6 +3,7 @@ import type { Finding } from '../../log/finding.js';
 import type { Database } from '../../store/database.js';
 import type { Role } from '../../store/lock.js';
 import { loadModel } from '../../store/model.js';
+import { loadServedModel } from '../../store/served-model.js';
 import {
   type ErasureStatus,
   readErasures,
@@ -12,7 +13,6 @@ import {
   type Waiting,
 } from '../../store/status.js';
 import { duration } from '../duration.js';
-import { loadServedModel } from '../served-model.js';
 
 /** After this long, what takes seconds is stuck. */
 const STUCK_MS = 5 * 60_000;
