@@ -13,7 +13,7 @@ import { LegonetError } from '../errors.js';
 import { readSecret, type Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { makeOnce, readText, replaceFile } from '../store/kept-file.js';
-import { readLogId, type Tree } from '../store/tlog.js';
+import { findLogId, readLogId, type Tree } from '../store/tlog.js';
 import { readSigningRecord, type SigningRecord } from '../store/tlog-keys.js';
 import type { EdgeMemory } from '../store/tlog-sequence.js';
 
@@ -72,9 +72,11 @@ export const SHARE_KEY =
   'it is with the process that was the first to sign, in LEGONET_AUDIT_DIR. Give all that publish the ' +
   'same key: LEGONET_SIGNING_KEY_FILE';
 
-/** As `openSigner`, but makes no key: null if none is at hand. */
+/** As `openSigner`, but makes nothing: null if there is no log yet, or no key at hand. */
 export async function findSigner(settings: Settings, database: Database): Promise<Signer | null> {
-  const directory = await logDirectory(settings, database);
+  const log = await findLogId(database.pool);
+  if (log === null) return null;
+  const directory = join(settings.audit.directory, log);
   const record = await readSigningRecord(database.pool);
   const key = await keyAtHand(settings, directory, record);
   return key && signerOf(settings, directory, record, key);

@@ -23,9 +23,16 @@ export type Tree = { readonly size: number; readonly root: Uint8Array };
 
 /** Which log it is: a name that no other has, and that its backups have too. */
 export async function readLogId(client: Queryable): Promise<string> {
+  const known = await findLogId(client);
+  if (known !== null) return known;
   await makeHead(client);
+  return (await findLogId(client)) ?? missing();
+}
+
+/** The same; null if there is no log yet. */
+export async function findLogId(client: Queryable): Promise<string | null> {
   const { rows } = await client.query<{ log: string }>('SELECT log FROM tlog_head');
-  return rows[0]?.log ?? missing();
+  return rows[0]?.log ?? null;
 }
 
 const makeHead = (client: Queryable) =>
