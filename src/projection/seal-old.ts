@@ -2,7 +2,6 @@ import { encodeLeaf } from '../audit/leaves.js';
 import type { Model } from '../model/model.js';
 import { byteaArray, int4Array, textArray } from '../store/arrays.js';
 import { type Database, type Queryable, transaction } from '../store/database.js';
-import { PROJECTION } from '../store/lock.js';
 import { queueEntries } from '../store/tlog-queue.js';
 import { drawSalts, sealSample } from './seals.js';
 
@@ -12,19 +11,17 @@ const BATCH = 2000;
 
 /**
  * Seals the samples that a database has from before there was an audit log, and puts their ingest into it.
- * Each batch alone, so that nobody projects anything of these samples meanwhile; done before anything is
- * projected. Returns how many there were: none, but for the first time.
+ * Each process does so before it projects anything, so that nobody ever meets a sample without a seal; several
+ * at once share the work. Returns how many samples were sealed: none, but for the first time.
  */
 export async function sealOld({ pool }: Database, model: Model): Promise<number> {
   let done = 0;
   for (;;) {
-    // Nothing to look for takes no lock: projectors side by side do not wait for each other.
+    // A batch that another process has sealed meanwhile is empty here, and not the last one.
     if (!(await hasUnsealed(pool))) return done;
-    done += await transaction(pool, (client) => sealSome(client, model), ALONE);
+    done += await transaction(pool, (client) => sealSome(client, model));
   }
 }
-
-const ALONE = `ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(${PROJECTION.join(', ')})`;
 
 /** Whether there are such samples still. */
 export async function hasUnsealed(client: Queryable): Promise<boolean> {

@@ -36,9 +36,12 @@ export async function publishPending(options: PublisherOptions): Promise<number[
     const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
     reached('publish.found');
     // What these rows announce was queued with them: it is in the log before anybody hears of it.
-    await signLog(database, options.signer);
+    const signer = await options.signer();
+    await Promise.all([
+      signLog(database, options.signer),
+      attestVersions(database, signer, published),
+    ]);
     if (rows.length === 0) return versions;
-    if (published.length > 0) await attestVersions(database, await options.signer(), published);
     reached('publish.before-append');
     await send(log, topic, rows);
     reached('publish.after-append');

@@ -1,5 +1,4 @@
 import { encodeLeaf, rotationMessage } from '../audit/leaves.js';
-import { signEd25519 } from '../audit/log/ed25519.js';
 import { formatSignerKey, formatVerifierKey } from '../audit/log/keys.js';
 import { LegonetError } from '../errors.js';
 import type { Settings } from '../settings.js';
@@ -9,11 +8,13 @@ import { lockHead } from '../store/tlog.js';
 import { recordNextKey } from '../store/tlog-keys.js';
 import { queueEntries } from '../store/tlog-queue.js';
 import { sequence } from '../store/tlog-sequence.js';
+import { fastSign } from './fast-sign.js';
 import { checkHead, signLog } from './sign.js';
 import {
   keyFile,
   logDirectory,
   newKey,
+  newMemory,
   nextKeyFile,
   openSigner,
   putInPlace,
@@ -55,7 +56,7 @@ export async function rotateKey(
   const vkey = formatVerifierKey(key);
   await handOver(database, old, vkey, keep);
   if (own) await putInPlace(directory, key);
-  await signLog(database, async () => ({ ...old, key }));
+  await signLog(database, async () => ({ ...old, key, memory: newMemory() }));
   const file = output ?? keyFile(directory);
   return { origin: old.origin, from: formatVerifierKey(old.key), vkey, file, inPlace: own };
 }
@@ -87,7 +88,7 @@ async function handOver(
   await transaction(database.pool, async (client) => {
     await checkHead(client, old, await lockHead(client));
     await keep();
-    const signature = signEd25519(rotationMessage(old.origin, vkey), old.key.seed);
+    const signature = fastSign(rotationMessage(old.origin, vkey), old.key.seed);
     const entry = encodeLeaf({ kind: 'key', vkey, oldKeyId: old.key.id, signature });
     await recordNextKey(client, vkey, await queueEntries(client, [entry]));
   });

@@ -7,96 +7,82 @@ import { LegonetError } from '../errors.js';
 import { type Database, type Queryable, transaction } from '../store/database.js';
 import { readKeys } from '../store/evidence.js';
 import { type Head, lockHead, readHead, type Tree, tileReader } from '../store/tlog.js';
-import { readSigningRecord, recordFirstKey } from '../store/tlog-keys.js';
-import { type EdgeMemory, type Sequenced, sequence } from '../store/tlog-sequence.js';
+import { readSigningRecord, readTreeAndKey, recordFirstKey } from '../store/tlog-keys.js';
+import { type Sequenced, sequence } from '../store/tlog-sequence.js';
 import { fastSign } from './fast-sign.js';
 import { SHARE_KEY, type Signer } from './signer.js';
 
-/** The signer whose key is in force, as far as is known when it is asked. */
-export type OpenSigner = () => Promise<Signer>;
+/**
+ * The signer, opened once. Opened again if it is told that its key is not the one in force any more.
+ */
+export type OpenSigner = (stale?: Signer) => Promise<Signer>;
 
 /**
  * Puts what is queued into the log and signs how far it has come. Nothing is signed that does not extend
  * the checkpoint that is kept apart from the database. Throws `log_behind` or `log_forked` (stop) where
  * the database is not the one that was signed, `signing_key_unknown` (stop) for a key that is not the log's.
  */
-export function signLog(database: Database, open: OpenSigner): Promise<void> {
-  const memory = memories.get(database) ?? { known: null, signed: null, turn: Promise.resolve() };
-  memories.set(database, memory);
-  // One after the other: both loops of a publisher come here.
-  const turn = memory.turn.then(() => bringAndSign(database, open, memory));
-  memory.turn = turn.catch(() => {});
-  return turn;
-}
-
-/** What this process has done last with a log, so that it need not be read again. */
-type Memory = EdgeMemory & {
-  signed: (Tree & { readonly note: string; readonly signer: Signer }) | null;
-  /** Resolves when nobody signs. */
-  turn: Promise<void>;
-};
-
-const memories = new WeakMap<Database, Memory>();
-
-async function bringAndSign(database: Database, open: OpenSigner, memory: Memory): Promise<void> {
-  const sequenced = await sequence(database, memory);
-  if (sequenced && (await signOn(database, sequenced, memory))) return;
-  for (let attempt = 1; ; attempt++) {
-    const signer = await open();
-    const { size, signedSize } = await readHead(database.pool);
-    if (size === signedSize) return;
-    try {
-      memory.signed = await signHead(database, signer);
-      return;
-    } catch (error) {
-      // The key may have been rotated meanwhile: since it was opened, or since its entry was looked for.
-      if (!isAboutKeys(error) || attempt === 2) throw error;
-    }
-    await sequence(database, memory);
+export async function signLog(database: Database, open: OpenSigner): Promise<void> {
+  const signer = await open();
+  try {
+    await inTurn(database, signer);
+  } catch (error) {
+    // The key may have been rotated since it was opened, or since its entry was looked for.
+    if (!isAboutKeys(error)) throw error;
+    await inTurn(database, await open(signer));
   }
 }
 
 const isAboutKeys = (error: unknown): boolean =>
   error instanceof LegonetError && ['signing_key_unknown', 'rotation_unsound'].includes(error.code);
 
-/** What was appended to the very tree that this process has signed last extends it: true if so. */
-async function signOn(
-  { pool }: Database,
-  { from, to }: Sequenced,
-  memory: Memory,
-): Promise<boolean> {
-  const { signed } = memory;
-  memory.signed = null;
-  if (signed?.size !== from.size || !equalBytes(signed.root, from.root)) return false;
-  const { signer } = signed;
-  if ((await signer.checkpoints.read()) !== signed.note) return false;
-  memory.signed = await sign(pool, signer, to);
-  return memory.signed !== null;
+/** One after the other: both loops of a publisher come here. */
+function inTurn(database: Database, signer: Signer): Promise<void> {
+  const { memory } = signer;
+  const turn = memory.turn.then(() => bringAndSign(database, signer));
+  memory.turn = turn.catch(() => {});
+  return turn;
 }
 
-const signHead = ({ pool }: Database, signer: Signer): Promise<Memory['signed']> =>
-  transaction(pool, async (client) => {
+async function bringAndSign(database: Database, signer: Signer): Promise<void> {
+  const sequenced = await sequence(database, signer.memory);
+  if (!sequenced) {
+    const { size, signedSize } = await readHead(database.pool);
+    if (size === signedSize) return;
+  }
+  const work = async (client: Queryable) => {
+    const extended = sequenced && (await extendsOwn(client, signer, sequenced));
+    if (extended) return sign(client, signer, extended);
     const head = await lockHead(client);
     await checkHead(client, signer, head);
     return sign(client, signer, head);
-  });
+  };
+  await transaction(database.pool, work, LOCKED);
+}
 
-/** Null, and nothing on record, if another key is in force. */
-async function sign(
+/** Locked before anything is read: whoever rotates the key, or signs besides, waits. */
+const LOCKED = 'ISOLATION LEVEL READ COMMITTED; SELECT FROM tlog_head FOR UPDATE';
+
+/** The tree, if what this process has just appended to is the very one that it has signed last. */
+async function extendsOwn(
   client: Queryable,
-  signer: Signer,
-  { size, root }: Tree,
-): Promise<Memory['signed']> {
-  const { origin, key, checkpoints } = signer;
+  { key, memory: { signed }, checkpoints }: Signer,
+  { from, to }: Sequenced,
+): Promise<Tree | null> {
+  if (!signed || !isSame(from, signed) || (await checkpoints.read()) !== signed.note) return null;
+  const now = await readTreeAndKey(client);
+  return now && isSame(now, to) && now.vkey === formatVerifierKey(key) ? to : null;
+}
+
+const isSame = (a: Tree, b: Tree): boolean => a.size === b.size && equalBytes(a.root, b.root);
+
+async function sign(client: Queryable, signer: Signer, { size, root }: Tree): Promise<void> {
+  const { origin, key, checkpoints, memory } = signer;
   const note = signCheckpoint({ origin, size, root, extensions: [] }, [key], fastSign);
-  // First apart: should the update fail, what is signed is in the log all the same.
+  // First apart: should the transaction fail, what is signed is in the log all the same.
   await checkpoints.write(note);
-  const { rowCount } = await client.query(
-    `UPDATE tlog_head SET signed_size = $1, checkpoint = $2
-     WHERE $3 = (SELECT vkey FROM tlog_keys ORDER BY ordinal DESC LIMIT 1)`,
-    [size, note, formatVerifierKey(key)],
-  );
-  return rowCount === 1 ? { size, root, note, signer } : null;
+  memory.signed = { size, root, note };
+  await client.query('UPDATE tlog_head SET signed_size = $1, checkpoint = $2', [size, note]);
 }
 
 /** Whether this signer may sign at this head, locked: the first key that ever comes becomes the log's. */

@@ -13,8 +13,9 @@ import { LegonetError } from '../errors.js';
 import { readSecret, type Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { makeOnce, readText, replaceFile } from '../store/kept-file.js';
-import { findLogId, readLogId } from '../store/tlog.js';
+import { findLogId, readLogId, type Tree } from '../store/tlog.js';
 import { readSigningRecord, type SigningRecord } from '../store/tlog-keys.js';
+import type { EdgeMemory } from '../store/tlog-sequence.js';
 
 /** Where the last signed checkpoint is kept, apart from the database: it tells an old backup. */
 export type CheckpointStore = {
@@ -31,7 +32,21 @@ export type Signer = {
   /** The log's name. */
   readonly origin: string;
   readonly checkpoints: CheckpointStore;
+  readonly memory: SignerMemory;
 };
+
+/** What this process has done last, so that it need not read it again. */
+export type SignerMemory = EdgeMemory & {
+  signed: (Tree & { readonly note: string }) | null;
+  /** Resolves when nobody signs. */
+  turn: Promise<void>;
+};
+
+export const newMemory = (): SignerMemory => ({
+  known: null,
+  signed: null,
+  turn: Promise.resolve(),
+});
 
 /**
  * The log's key, from the settings or the log's directory. Made there if the log has none yet; where it
@@ -57,11 +72,11 @@ export const SHARE_KEY =
   'it is with the process that was the first to sign, in LEGONET_AUDIT_DIR. Give all that publish the ' +
   'same key: LEGONET_SIGNING_KEY_FILE';
 
-/** As `openSigner`, but makes no key: null if none is at hand. */
+/** As `openSigner`, but makes nothing: null if there is no log yet, or no key at hand. */
 export async function findSigner(settings: Settings, database: Database): Promise<Signer | null> {
-  const id = await findLogId(database.pool);
-  if (id === null) return null;
-  const directory = join(settings.audit.directory, id);
+  const log = await findLogId(database.pool);
+  if (log === null) return null;
+  const directory = join(settings.audit.directory, log);
   const record = await readSigningRecord(database.pool);
   const key = await keyAtHand(settings, directory, record);
   return key && signerOf(settings, directory, record, key);
@@ -85,7 +100,8 @@ function signerOf(
       'stop',
     );
   }
-  return { key, origin, checkpoints: checkpointFile(join(directory, 'checkpoint')) };
+  const checkpoints = checkpointFile(join(directory, 'checkpoint'));
+  return { key, origin, checkpoints, memory: newMemory() };
 }
 
 /** Read anew each time: another process may have rotated it. */

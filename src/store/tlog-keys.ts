@@ -1,4 +1,5 @@
 import type { Queryable } from './database.js';
+import type { Tree } from './tlog.js';
 
 /** Who signs the audit log, as the database has it. */
 export type SigningRecord = {
@@ -14,6 +15,17 @@ export async function readSigningRecord(client: Queryable): Promise<SigningRecor
     `SELECT origin, vkey FROM tlog_keys CROSS JOIN tlog_head ORDER BY ordinal DESC LIMIT 1`,
   );
   return rows[0] ?? null;
+}
+
+/** How far the log has come, and the key in force; null before it is first signed. */
+export async function readTreeAndKey(
+  client: Queryable,
+): Promise<(Tree & { readonly vkey: string }) | null> {
+  const { rows } = await client.query<{ size: bigint; root: Buffer; vkey: string }>(
+    `SELECT size, root, vkey FROM tlog_keys CROSS JOIN tlog_head ORDER BY ordinal DESC LIMIT 1`,
+  );
+  const [row] = rows;
+  return row ? { ...row, size: Number(row.size) } : null;
 }
 
 /** Makes this the log's first key, in a transaction that holds the head's lock. */
