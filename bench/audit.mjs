@@ -10,7 +10,8 @@ import { createModel } from '#src/model/model.js';
 import { catchUp, readLag } from '#src/service/catch-up.js';
 import { ROLES, runRole } from '#src/service/roles.js';
 import { certificateOf } from '#src/store/certificates.js';
-import { readHead, sequence } from '#src/store/tlog.js';
+import { readHead } from '#src/store/tlog.js';
+import { sequence } from '#src/store/tlog-sequence.js';
 import { median, openBench, seconds } from './support/cifar.mjs';
 import { timeDeletions } from './support/deletion.mjs';
 
@@ -42,7 +43,7 @@ try {
   say(`ingesting ${samples} samples …`);
   await ingest();
   const begun = performance.now();
-  const leaves = await sequence(stores.database);
+  const leaves = (await sequence(stores.database)).count;
   const sequenced = seconds(begun);
   say('first build …');
   const first = performance.now();
@@ -93,10 +94,11 @@ async function ingest() {
   await projecting;
 }
 
-/** Milliseconds between the last two of these points. */
+/** Milliseconds to the last of one point from the one before it of another. */
 function between(from, to) {
-  const last = (name) => points.findLast(([point]) => point === name)?.[1] ?? Number.NaN;
-  return last(to) - last(from);
+  const end = points.findLastIndex(([point]) => point === to);
+  const start = points.slice(0, end).findLast(([point]) => point === from);
+  return (points[end]?.[1] ?? Number.NaN) - (start?.[1] ?? Number.NaN);
 }
 
 async function deleteOneByOne() {

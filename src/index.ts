@@ -25,3 +25,15 @@ export {
 export { LegonetError, type Retry } from './errors.js';
 export { EventError, type EventErrorCode } from './events/error.js';
 export type { Prediction } from './model/predict.js';
+export {
+  type Check,
+  type CheckName,
+  type Opening,
+  openingOf,
+  parseReceipt,
+  type Receipt,
+  type Verification,
+  type VerifyOptions,
+  verifyCertificate,
+  verifyReceipt,
+} from './verify.js';

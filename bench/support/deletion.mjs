@@ -32,6 +32,12 @@ async function isPublished(pool, requestId) {
 }
 
 async function isErasing(pool) {
-  const { rowCount } = await pool.query('SELECT FROM erasures WHERE declared_position IS NULL');
+  const { rowCount } = await pool.query(
+    `SELECT FROM erasures WHERE declared_position IS NULL
+     UNION ALL SELECT FROM tlog_head WHERE size > signed_size
+     UNION ALL SELECT FROM tlog_batches WHERE first_index IS NULL
+     UNION ALL SELECT FROM evidence JOIN tombstones USING (sample_id)
+       WHERE erasure IS NULL AND applied_in IS NOT NULL AND erased_at IS NOT NULL LIMIT 1`,
+  );
   return rowCount > 0;
 }

@@ -1,22 +1,21 @@
 import type { ClientBase } from 'pg';
-import { adapterLeaves, setLeaves, type TrainedAdapter } from '../audit/adapters.js';
+import { adapterEntry, setEntry, type TrainedAdapter } from '../audit/adapters.js';
 import { fromHex } from '../audit/bytes.js';
 import { leafHash, sha256 } from '../audit/hash.js';
 import { encodeLeaf } from '../audit/leaves.js';
-import { rootOf } from '../audit/log/merkle.js';
-import { encodeSetProof } from '../audit/sets/encoding.js';
 import { EMPTY } from '../audit/sets/tree.js';
 import { type Retirement, unlearningPayload } from '../audit/statement.js';
 import { LegonetError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { byteaArray } from '../store/arrays.js';
-import type { Database, Queryable } from '../store/database.js';
-import { proveInSets, RETAINED_SET } from '../store/sets.js';
-import { queueEntries } from '../store/tlog-queue.js';
+import type { Database } from '../store/database.js';
+import { RETAINED_SET } from '../store/sets.js';
+import { packEntries, queueEntries } from '../store/tlog-queue.js';
 import { codeDigest } from './code-digest.js';
 import type { NewVersion } from './commit.js';
+import { EntryTree } from './entry-tree.js';
 import { type BuildPlan, cutJson } from './plan.js';
-import { hashPairs, type SetsAtCut } from './sets.js';
+import type { SetsAtCut } from './sets.js';
 
 /** What is about to be trained, as the audit log has it: its entry, and the batch that queued it. */
 export type Intent = {
@@ -42,13 +41,17 @@ export async function declareIntent(
     kind: 'train-intent',
     config: fromHex(model.digest),
     code: codeDigest(),
-    sets: rootOf(setLeaves(plan.digests.map((_, adapter) => adapterSet(sets, adapter)))),
+    sets: setTree.root(plan.digests.map((_, adapter) => setEntry(adapterSet(sets, adapter)))),
     retainedRoot: root,
     retained: BigInt(count),
   });
   const batch = await queueEntries(pool, [entry]);
   return { entry, batch, declaredAt };
 }
+
+/** Of the last build: few adapters change from one to the next. */
+const setTree = new EntryTree();
+const adapterTree = new EntryTree();
 
 const NO_SET = { root: EMPTY, count: 0 };
 
@@ -72,7 +75,7 @@ function checkSets(plan: BuildPlan, sets: SetsAtCut): void {
   throw new LegonetError('sets_disagree', `${reason}: run \`legonet replay\``, 'stop');
 }
 
-/** Queues the version's entry, in its transaction, and keeps its statement to be signed. */
+/** Queues the version's entry, in its transaction, and keeps what goes with it. */
 export async function recordVersion(
   client: ClientBase,
   model: Model,
@@ -83,7 +86,7 @@ export async function recordVersion(
   const { version, parent, plan, sets, intent } = next;
   const { root, count } = stateOf(sets, RETAINED_SET);
   const trained = trainedAdapters(next);
-  const adapters = rootOf(adapterLeaves(trained));
+  const adapters = adapterTree.root(trained.map(adapterEntry));
   const config = fromHex(next.configDigest);
   const digest = fromHex(next.modelDigest);
   const intentHash = leafHash(intent.entry);
@@ -114,19 +117,31 @@ export async function recordVersion(
     parent: plan.latest?.entry ? leafHash(plan.latest.entry) : null,
     statement: sha256(payload),
   });
-  const batch = await queueEntries(client, [entry]);
   await client.query(
-    `UPDATE versions SET intent = $2, intent_batch = $3, leaf = $4, leaf_batch = $5, statement = $6,
-            started_at = $7
+    `WITH moved AS (
+       UPDATE set_cut SET cut = $8
+     ), held AS (
+       UPDATE evidence e SET held_in = $9, held_proof = h.proof
+       FROM unnest($10::bytea[], $11::bytea[]) AS h(key, proof)
+       WHERE sha256(e.commitment) = h.key AND e.held_in IS NULL
+     ), queued AS (
+       INSERT INTO tlog_batches (count, entries) VALUES (1, $5) RETURNING batch
+     )
+     UPDATE versions SET intent = $2, intent_batch = $3, leaf = $4, statement = $6, started_at = $7,
+       leaf_batch = (SELECT batch FROM queued)
      WHERE version = $1`,
     [
       version,
       intent.entry,
       intent.batch,
       entry,
-      batch,
+      packEntries([entry]),
       Buffer.from(payload).toString('utf8'),
       intent.declaredAt,
+      JSON.stringify(cutJson(plan.cut)),
+      parent,
+      byteaArray(sets.held.map(({ key }) => key)),
+      byteaArray(sets.held.map(({ proof }) => proof)),
     ],
   );
 }
@@ -150,39 +165,4 @@ function ranges(versions: readonly number[], now: Date): Retirement[] {
     else found.push({ first: version, last: version, retiredAt });
   }
   return found;
-}
-
-/** That the samples to go were in the last version's retained set: read before the sets are written. */
-export type Held = { readonly key: Uint8Array; readonly proof: Uint8Array };
-
-export async function proveHeld(
-  client: ClientBase,
-  plan: BuildPlan,
-  { removed, prepared }: SetsAtCut,
-): Promise<Held[]> {
-  const former = prepared.get(RETAINED_SET)?.former;
-  // After a replay that no version has followed yet, the sets are not the last version's.
-  const same = former && plan.latest?.retainedRoot?.equals(former.root);
-  if (!same || removed.length === 0) return [];
-  const keys = removed.map((key) => ({ set: RETAINED_SET, key }));
-  const proofs = await proveInSets(client, keys, await hashPairs());
-  return removed.map((key, i) => ({
-    key,
-    proof: encodeSetProof((proofs[i] as (typeof proofs)[number]).proof),
-  }));
-}
-
-/** Keeps them with the evidence of the samples that requests have taken away. */
-export async function keepHeld(
-  client: Queryable,
-  held: readonly Held[],
-  version: number | undefined,
-): Promise<void> {
-  if (held.length === 0 || version === undefined) return;
-  await client.query(
-    `UPDATE evidence e SET held_in = $1, held_proof = h.proof
-     FROM unnest($2::bytea[], $3::bytea[]) AS h(key, proof)
-     WHERE sha256(e.commitment) = h.key AND e.held_in IS NULL`,
-    [version, byteaArray(held.map(({ key }) => key)), byteaArray(held.map(({ proof }) => proof))],
-  );
 }

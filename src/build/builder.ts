@@ -3,13 +3,14 @@ import { modelDigest } from '../model/digest.js';
 import type { Model } from '../model/model.js';
 import { type Database, transaction } from '../store/database.js';
 import { countBuilders } from '../store/lock.js';
+import { writeSets } from '../store/sets-write.js';
 import { type Traced, traced } from '../tracing.js';
 import { announce } from './announce.js';
-import { declareIntent, keepHeld, proveHeld, recordVersion } from './attest.js';
+import { declareIntent, recordVersion } from './attest.js';
 import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
 import { type BuildPlan, cutJson, readPlan } from './plan.js';
-import { setsAt, writeSetsAt } from './sets.js';
+import { setsAt } from './sets.js';
 import { buildShared, SHARE_FROM } from './share.js';
 import { endBuild } from './tasks.js';
 import { buildAll } from './work.js';
@@ -100,7 +101,7 @@ async function buildFrom(
 
 type Built = Pick<NewVersion, 'built' | 'shared'>;
 /** Null where there is nothing to train. */
-type Audited = { readonly audit: Pick<NewVersion, 'sets' | 'intent' | 'held'> | null };
+type Audited = { readonly audit: Pick<NewVersion, 'sets' | 'intent'> | null };
 
 async function buildAdapters(
   options: BuildOptions,
@@ -127,11 +128,10 @@ async function declare(
   plan: BuildPlan,
 ): Promise<Audited['audit']> {
   if (plan.dirty.length === 0) return null;
-  const sets = await setsAt(client, database, plan.cut, model.configuration.adapters);
-  const held = await proveHeld(client, plan, sets);
+  const sets = await setsAt(client, database, plan);
   const intent = await declareIntent(database, model, plan, sets, now());
   reached('build.intent-declared');
-  return { sets, held, intent };
+  return { sets, intent };
 }
 
 /** With others, where there are any and it pays. */
@@ -169,8 +169,7 @@ async function commit(
   const retirements = await transaction(database.pool, async (tx) => {
     const retired = await commitVersion(tx, next);
     reached('build.model-written');
-    await writeSetsAt(tx, next.sets, plan.cut);
-    await keepHeld(tx, next.held, plan.latest?.version);
+    await writeSets(tx, next.sets.prepared);
     const versions = retired.map(({ version }) => version);
     await recordVersion(tx, model, next, versions, now());
     reached('build.recorded');
@@ -192,7 +191,7 @@ async function commit(
 function nextVersion(
   model: Model,
   plan: BuildPlan,
-  work: Pick<NewVersion, 'built' | 'shared' | 'sets' | 'intent' | 'held'>,
+  work: Pick<NewVersion, 'built' | 'shared' | 'sets' | 'intent'>,
   traceparent: string | null,
 ): NewVersion {
   const { built } = work;

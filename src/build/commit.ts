@@ -3,7 +3,7 @@ import type { BuiltAdapter } from '../model/build.js';
 import { byteaArray, int4Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
 import { lockAdapters } from '../store/statistics.js';
-import type { Held, Intent } from './attest.js';
+import type { Intent } from './attest.js';
 import { type BuildPlan, cutJson } from './plan.js';
 import type { SetsAtCut } from './sets.js';
 
@@ -17,7 +17,6 @@ export type NewVersion = {
   readonly built: ReadonlyMap<number, Rebuilt>;
   readonly sets: SetsAtCut;
   readonly intent: Intent;
-  readonly held: readonly Held[];
   /** The build whose results hold the weights that others have built. */
   readonly shared: string | null;
   /** The W3C trace context of the build. */

@@ -16,6 +16,8 @@ export type BuildPlan = {
   readonly dirty: readonly Dirty[];
   readonly retained: bigint;
   readonly latest: Latest | null;
+  /** The cut that the training sets are at; null before they are made. */
+  readonly setCut: Cut | null;
   /** Weights digest in force, by adapter; null for one never built. */
   readonly digests: readonly (string | null)[];
   /** The version that each was built in; null for one never built. */
@@ -75,6 +77,7 @@ type AdapterRow = {
 };
 
 type CountsRow = {
+  setCut: Record<string, string> | null;
   replaying: boolean;
   retained: bigint;
   deletions: string[];
@@ -92,7 +95,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
   );
   const latest = await readLatest(client);
   const counts = await client.query<CountsRow>(
-    `SELECT ${REPLAYING} AS replaying,
+    `SELECT ${REPLAYING} AS replaying, (SELECT cut FROM set_cut) AS "setCut",
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
             ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
               AS deletions,
@@ -113,6 +116,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
       .sort((a, b) => (b.members ?? 0) - (a.members ?? 0)),
     retained: counts.rows[0]?.retained ?? 0n,
     latest,
+    setCut: readCutJson(counts.rows[0]?.setCut ?? null),
     digests: adapters.rows.map((row) => row.weights_digest),
     builtIn: adapters.rows.map((row) => row.builtIn),
     deletions,
@@ -137,6 +141,9 @@ async function readLatest(client: Queryable): Promise<Latest | null> {
 
 const contexts = (traceparents: readonly string[] = []) =>
   traceparents.flatMap((traceparent) => readTrace(traceparent) ?? []);
+
+const readCutJson = (json: Record<string, string> | null): Cut | null =>
+  json && Object.fromEntries(Object.entries(json).map(([p, at]) => [p, BigInt(at)]));
 
 export async function readCut(client: Queryable): Promise<Cut> {
   return Object.fromEntries(await readOffsets(client));

@@ -1,15 +1,24 @@
 import type { ClientBase } from 'pg';
 import { encodeLeaf } from '../audit/leaves.js';
+import { encodeSetProof } from '../audit/sets/encoding.js';
 import { ENTRY_BYTES, KEY_BYTES } from '../audit/sets/entries.js';
-import type { SetState } from '../audit/sets/pages.js';
+import { type Pages, pageId, pagesFor, type SetState } from '../audit/sets/pages.js';
+import { proveFromPages } from '../audit/sets/prove.js';
+import { EMPTY } from '../audit/sets/tree.js';
 import type { SetChanges } from '../audit/sets/update.js';
 import { LegonetError } from '../errors.js';
 import { loadHashPairs } from '../kernel/hash-pairs.js';
 import { type Database, type Queryable, transaction } from '../store/database.js';
-import { type PreparedSets, prepareSets, RETAINED_SET, readSetStates } from '../store/sets.js';
-import { rebuildSets, type WholeSet, writeSets } from '../store/sets-write.js';
+import {
+  type PreparedSets,
+  prepareFrom,
+  proveInSets,
+  RETAINED_SET,
+  readSetStates,
+} from '../store/sets.js';
+import { rebuildSets, type WholeSet } from '../store/sets-write.js';
 import { queueEntries } from '../store/tlog-queue.js';
-import { type Cut, cutJson } from './plan.js';
+import { type BuildPlan, type Cut, cutJson } from './plan.js';
 import { adaptersOf, PAGE, readPage, readSealed, type Sealed } from './sealed.js';
 
 /*
@@ -23,40 +32,59 @@ export type SetsAtCut = {
   readonly states: ReadonlyMap<number, SetState>;
   /** Still to be written, with the version. */
   readonly prepared: PreparedSets;
-  /** Keys of samples that were in the retained set and are not any more. */
-  readonly removed: readonly Uint8Array[];
+  /** That the samples to go were in the last version's retained set. */
+  readonly held: readonly Held[];
 };
+
+export type Held = { readonly key: Uint8Array; readonly proof: Uint8Array };
 
 /** Reads and computes in the build's snapshot. Only where there are no sets yet they are made and written. */
 export async function setsAt(
   client: ClientBase,
   database: Database,
-  cut: Cut,
-  adapters: number,
+  { cut, setCut, latest, digests }: BuildPlan,
 ): Promise<SetsAtCut> {
-  const known = await readSetCut(client);
-  if (!known) {
-    const states = await makeSets(client, database, cut, adapters);
-    return { states, prepared: new Map(), removed: [] };
+  if (!setCut) {
+    const states = await makeSets(client, database, cut, digests.length);
+    return { states, prepared: new Map(), held: [] };
   }
   const changes = new Changes();
-  for await (const page of readBetween(client, known, cut)) changes.add(page);
-  const gone = await readPage(client, removals(known, cut));
+  for await (const page of readBetween(client, setCut, cut)) changes.add(page);
+  const gone = await readPage(client, removals(setCut, cut));
   changes.remove(gone);
-  const prepared = await prepareSets(client, changes.bySet(), await hashPairs());
   const states = await readSetStates(client);
+  const { prepared, pages } = await prepareFrom(client, states, changes.bySet(), await hashPairs());
+  // After a replay that no version has followed yet, the sets are not the last version's.
+  const former = states.get(RETAINED_SET);
+  const same = former && latest?.retainedRoot?.equals(former.root);
+  const held = same ? await proveHeld(client, former, pages, keysOf(gone)) : [];
   for (const [set, { state }] of prepared) states.set(set, state);
-  return { states, prepared, removed: keysOf(gone) };
+  return { states, prepared, held };
 }
 
-/** Writes them in the version's transaction. Throws `set_overtaken` (retryable) if another has come first. */
-export async function writeSetsAt(
+async function proveHeld(
   client: ClientBase,
-  { prepared }: SetsAtCut,
-  cut: Cut,
-): Promise<void> {
-  await writeSets(client, prepared);
-  await client.query('UPDATE set_cut SET cut = $1', [JSON.stringify(cutJson(cut))]);
+  former: SetState,
+  pages: ReadonlyMap<number, Pages>,
+  keys: readonly Uint8Array[],
+): Promise<Held[]> {
+  const own = pages.get(RETAINED_SET);
+  const hash = await hashPairs();
+  // A set that is to grow was read by its buckets alone.
+  const isWhole =
+    own && pagesFor(former.depth, keys[0] ?? EMPTY).every((p) => own.has(pageId(p.level, p.index)));
+  if (isWhole) {
+    return keys.map((key) => ({
+      key,
+      proof: encodeSetProof(proveFromPages(former, own, key, hash)),
+    }));
+  }
+  const proofs = await proveInSets(
+    client,
+    keys.map((key) => ({ set: RETAINED_SET, key })),
+    hash,
+  );
+  return proofs.map(({ proof }, i) => ({ key: keys[i] ?? EMPTY, proof: encodeSetProof(proof) }));
 }
 
 let loaded: ReturnType<typeof loadHashPairs> | undefined;
@@ -66,13 +94,6 @@ export const hashPairs = () => {
   loaded ??= loadHashPairs();
   return loaded;
 };
-
-async function readSetCut(client: Queryable): Promise<Cut | null> {
-  const { rows } = await client.query<{ cut: Record<string, string> }>('SELECT cut FROM set_cut');
-  const [row] = rows;
-  if (!row) return null;
-  return Object.fromEntries(Object.entries(row.cut).map(([p, at]) => [p, BigInt(at)]));
-}
 
 /** Content that came between the cuts and is there still. */
 async function* readBetween(client: ClientBase, from: Cut, to: Cut): AsyncIterable<Sealed> {

@@ -3,10 +3,10 @@ import { fromHex, utf8 } from '../audit/bytes.js';
 import { type Envelope, envelopeJson, IN_TOTO, signPayload } from '../audit/dsse.js';
 import { leafHash } from '../audit/hash.js';
 import { decodeLeaf } from '../audit/leaves.js';
-import { signEd25519 } from '../audit/log/ed25519.js';
 import { provenancePayload } from '../audit/statement.js';
 import { LegonetError } from '../errors.js';
 import type { Database } from '../store/database.js';
+import { fastSign } from './fast-sign.js';
 import type { Signer } from './signer.js';
 
 const { version: VERSION } = JSON.parse(
@@ -43,7 +43,9 @@ export async function attestVersions(
   const envelope = (payload: Uint8Array): Envelope => ({
     payloadType: IN_TOTO,
     payload,
-    signatures: [{ keyid, sig: signPayload(IN_TOTO, payload, (m) => signEd25519(m, key.seed)) }],
+    signatures: [
+      { keyid, sig: signPayload(IN_TOTO, payload, (message) => fastSign(message, key.seed)) },
+    ],
   });
   for (const row of rows) {
     const attestation = {

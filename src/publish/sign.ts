@@ -1,9 +1,12 @@
+import { equalBytes } from '../audit/bytes.js';
 import { openCheckpoint, signCheckpoint } from '../audit/log/checkpoint.js';
 import { formatVerifierKey, parseVerifierKey, type VerifierKey } from '../audit/log/keys.js';
 import { treeRoot } from '../audit/log/tile-proofs.js';
 import { LegonetError } from '../errors.js';
 import { type Database, type Queryable, transaction } from '../store/database.js';
-import { type Head, lockHead, readHead, sequence, tileReader } from '../store/tlog.js';
+import { type Head, lockHead, readHead, type Tree, tileReader } from '../store/tlog.js';
+import { sequence } from '../store/tlog-sequence.js';
+import { fastSign } from './fast-sign.js';
 import type { Signer } from './signer.js';
 
 /**
@@ -11,8 +14,25 @@ import type { Signer } from './signer.js';
  * the checkpoint that is kept apart from the database. Throws `log_behind` or `log_forked` (stop) where
  * the database is not the one that was signed, `signing_key_unknown` (stop) for a key that is not the log's.
  */
-export async function signLog(database: Database, signer: Signer): Promise<void> {
-  if ((await sequence(database)) === 0) {
+export function signLog(database: Database, signer: Signer): Promise<void> {
+  const { memory } = signer;
+  // One after the other: both loops of a publisher come here.
+  const turn = memory.turn.then(() => bringAndSign(database, signer));
+  memory.turn = turn.catch(() => {});
+  return turn;
+}
+
+async function bringAndSign(database: Database, signer: Signer): Promise<void> {
+  const { memory, checkpoints } = signer;
+  const sequenced = await sequence(database, memory);
+  const { signed } = memory;
+  // Where this process has signed the very tree that was appended to, it extends what was signed.
+  if (sequenced && signed && isSame(sequenced.from, signed)) {
+    if ((await checkpoints.read()) === signed.note) {
+      if (await sign(database.pool, signer, sequenced.to)) return;
+    }
+  }
+  if (!sequenced) {
     const { size, signedSize } = await readHead(database.pool);
     if (size === signedSize) return;
   }
@@ -20,13 +40,25 @@ export async function signLog(database: Database, signer: Signer): Promise<void>
     const head = await lockHead(client);
     const keys = await knownKeys(client, signer);
     await checkExtends(client, signer, head, keys);
-    const { origin, key, checkpoints } = signer;
-    const checkpoint = { origin, size: head.size, root: head.root, extensions: [] };
-    const note = signCheckpoint(checkpoint, [key]);
-    // First apart: should this transaction fail, what is signed is in the log all the same.
-    await checkpoints.write(note);
-    await client.query('UPDATE tlog_head SET signed_size = $1, checkpoint = $2', [head.size, note]);
+    await sign(client, signer, head);
   });
+}
+
+const isSame = (a: Tree, b: Tree): boolean => a.size === b.size && equalBytes(a.root, b.root);
+
+/** False if another key is in force. */
+async function sign(client: Queryable, signer: Signer, { size, root }: Tree): Promise<boolean> {
+  const { origin, key, checkpoints, memory } = signer;
+  const note = signCheckpoint({ origin, size, root, extensions: [] }, [key], fastSign);
+  // First apart: should the update fail, what is signed is in the log all the same.
+  await checkpoints.write(note);
+  const { rowCount } = await client.query(
+    `UPDATE tlog_head SET signed_size = $1, checkpoint = $2
+     WHERE $3 = (SELECT vkey FROM tlog_keys ORDER BY ordinal DESC LIMIT 1)`,
+    [size, note, formatVerifierKey(key)],
+  );
+  memory.signed = rowCount === 1 ? { size, root, note } : null;
+  return rowCount === 1;
 }
 
 /** The log's keys, the one in force first. The first that ever signs becomes the log's. */

@@ -4,7 +4,8 @@ import { formatSignerKey, generateKey, parseSignerKey, type SignerKey } from '..
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { makeOnce, readText, replaceFile } from '../store/kept-file.js';
-import { readLogId } from '../store/tlog.js';
+import { readLogId, type Tree } from '../store/tlog.js';
+import type { EdgeMemory } from '../store/tlog-sequence.js';
 
 /** Where the last signed checkpoint is kept, apart from the database: it tells an old backup. */
 export type CheckpointStore = {
@@ -21,7 +22,21 @@ export type Signer = {
   /** The log's name. */
   readonly origin: string;
   readonly checkpoints: CheckpointStore;
+  readonly memory: SignerMemory;
 };
+
+/** What this process has done last, so that it need not read it again. */
+export type SignerMemory = EdgeMemory & {
+  signed: (Tree & { readonly note: string }) | null;
+  /** Resolves when nobody signs. */
+  turn: Promise<void>;
+};
+
+export const newMemory = (): SignerMemory => ({
+  known: null,
+  signed: null,
+  turn: Promise.resolve(),
+});
 
 /** Throws `invalid_signing_key`. */
 export async function openSigner({ audit }: Settings, { pool }: Database): Promise<Signer> {
@@ -31,6 +46,7 @@ export async function openSigner({ audit }: Settings, { pool }: Database): Promi
     key,
     origin: audit.origin ?? key.name,
     checkpoints: checkpointFile(join(directory, 'checkpoint')),
+    memory: newMemory(),
   };
 }
 

@@ -28,6 +28,10 @@ export const problemDocument = z
       .array(z.strictObject({ index: count, code: z.string(), detail: z.string() }))
       .optional()
       .describe('Of `invalid_events`: each event that cannot be taken.'),
+    samples: z
+      .array(z.string())
+      .optional()
+      .describe('Of `several_deleted`: the ids of a hundred of them at most.'),
   })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' });
 
@@ -127,6 +131,9 @@ export const statusReport = z.strictObject({
   erasuresOverdue: count,
   oldestErasureMs: z.number().nullable(),
   deadLetters: count,
+  log: z
+    .strictObject({ queued: count, size: count, signed: count })
+    .describe('Entries of the audit log: waiting, in it, under the last signed checkpoint.'),
   stopped: z.array(
     z.strictObject({ id: count, partition: count, position: count, reason: z.string() }),
   ),
@@ -163,6 +170,38 @@ export const predicted = z.strictObject({
       }),
     )
     .describe('One for each encoding, in their order.'),
+});
+
+const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
+const envelope = z
+  .strictObject({
+    payloadType: z.literal('application/vnd.in-toto+json'),
+    payload: base64,
+    signatures: z.array(
+      z.strictObject({
+        keyid: z
+          .string()
+          .regex(/^[0-9a-f]{8}$/)
+          .describe('The id of the log’s key.'),
+        sig: base64,
+      }),
+    ),
+  })
+  .meta({ id: 'Envelope', description: 'A DSSE envelope of an in-toto statement.' });
+
+export const attestation = z.strictObject({
+  unlearning: envelope.describe('Of what the version is free: `exact-unlearning/v1`.'),
+  provenance: envelope.describe('How it was built: SLSA provenance v1.'),
+});
+
+/** The file, which has a schema of its own. */
+export const certificate = z.unknown().meta({ id: 'DeletionCertificate' });
+
+export const logKey = z.strictObject({
+  origin: z.string().describe('The log’s name.'),
+  vkey: z.string().describe('The key in force.'),
+  earlier: z.array(z.string()).describe('Those before it, oldest first.'),
+  notice: z.string().describe('Why to take the key from somewhere else.'),
 });
 
 /** Bytes; OpenAPI 3.1 describes them by the content type alone. */

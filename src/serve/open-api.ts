@@ -6,6 +6,8 @@ import {
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod';
+import { fileSchemas } from '../audit/certificate/json-schema.js';
+import { CERTIFICATE_TYPE } from '../audit/certificate/schema.js';
 import { eventComponents } from './events.js';
 import { responsesOf, schemaOf } from './operation.js';
 import type { Route } from './route.js';
@@ -54,6 +56,7 @@ export async function openApi(routes: readonly Route[], version: string): Promis
   const document = JSON.parse(JSON.stringify(app.swagger())) as Json;
   await app.close();
   for (const route of routes) addRawBody(document.paths as Paths, route);
+  addFiles(document);
   return withoutUnused(document);
 }
 
@@ -66,6 +69,13 @@ function addRawBody(paths: Paths, { method, path, body }: Route): void {
   if (!operation) throw new TypeError(`${path} is not described`);
   const types = Object.entries(body.raw).map(([type, schema]) => [type, { schema }]);
   operation.requestBody = { required: true, content: Object.fromEntries(types) };
+}
+
+/** Files have schemas of their own: of the text as it is sent, and not of what is read from it. */
+function addFiles(document: Json): void {
+  const { schemas } = document.components as { schemas: Json };
+  const { $schema, $id, ...schema } = fileSchemas()[CERTIFICATE_TYPE] ?? {};
+  schemas.DeletionCertificate = schema;
 }
 
 const LICENSE = { name: 'Apache-2.0', identifier: 'Apache-2.0' };

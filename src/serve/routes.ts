@@ -1,7 +1,9 @@
 import { auditRoutes } from './audit.js';
+import { certificateRoutes } from './certificates.js';
 import { docsRoutes } from './docs.js';
 import { eventRoutes } from './events.js';
 import { healthRoutes } from './health.js';
+import { logRoutes } from './log.js';
 import { modelRoutes } from './model.js';
 import { predictRoutes } from './predict.js';
 import type { Route } from './route.js';
@@ -18,6 +20,8 @@ export const ROUTES: readonly Route[] = [
   ...modelRoutes,
   ...subscriberRoutes,
   ...auditRoutes,
+  ...certificateRoutes,
+  ...logRoutes,
   ...healthRoutes,
   ...docsRoutes,
 ];

@@ -43,6 +43,16 @@ export async function prepareSets(
   hash: HashPairs = nodeHashPairs,
 ): Promise<PreparedSets> {
   const states = await readStates(client, [...changes.keys()]);
+  return (await prepareFrom(client, states, changes, hash)).prepared;
+}
+
+/** The same from states that are known, and the pages that were read: proofs of the sets as they were. */
+export async function prepareFrom(
+  client: ClientBase,
+  states: ReadonlyMap<number, SetState>,
+  changes: ReadonlyMap<number, SetChanges>,
+  hash: HashPairs,
+): Promise<{ readonly prepared: PreparedSets; readonly pages: ReadonlyMap<number, Pages> }> {
   const wanted: Wanted = { pages: [], buckets: [] };
   for (const [set, change] of changes) {
     const pages = pagesForUpdate(states.get(set) ?? EMPTY_SET, change);
@@ -61,7 +71,7 @@ export async function prepareSets(
     );
     prepared.set(set, { former, ...update });
   }
-  return prepared;
+  return { prepared, pages };
 }
 
 /** `prepareSets` and `writeSets` at once, for callers in one REPEATABLE READ transaction. */

@@ -12,6 +12,8 @@ export type Status = {
   readonly deletionsWaiting: bigint;
   readonly erasuresWaiting: bigint;
   readonly deadLetters: bigint;
+  /** Entries of the audit log: queued, in it, and under the last signed checkpoint. */
+  readonly log: { readonly queued: number; readonly size: number; readonly signed: number };
   /** Partitions that stand still before a deletion that cannot be applied. */
   readonly stopped: readonly StoppedPartition[];
   /** Roles that some process has now. */
@@ -37,7 +39,11 @@ export async function readStatus(client: Queryable): Promise<Status> {
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS "deletionsWaiting",
             (SELECT count(*) FROM erasures) AS "erasuresWaiting",
             (SELECT count(*) FROM dead_letters WHERE redriven_at IS NULL AND skipped_at IS NULL)
-              AS "deadLetters"
+              AS "deadLetters",
+            json_build_object(
+              'queued', (SELECT coalesce(sum(count), 0) FROM tlog_batches WHERE first_index IS NULL),
+              'size', coalesce((SELECT size FROM tlog_head), 0),
+              'signed', coalesce((SELECT signed_size FROM tlog_head), 0)) AS log
      FROM (SELECT) AS one LEFT JOIN
        (SELECT version, model_digest FROM versions WHERE published_at IS NOT NULL
         ORDER BY version DESC LIMIT 1) AS v ON true`,

@@ -10,13 +10,13 @@ export async function queueEntries(
 ): Promise<bigint> {
   const { rows } = await client.query<{ batch: bigint }>(
     'INSERT INTO tlog_batches (count, entries) VALUES ($1, $2) RETURNING batch',
-    [entries.length, packed(entries)],
+    [entries.length, packEntries(entries)],
   );
   return rows[0]?.batch ?? 0n;
 }
 
 /** Each after its length in 2 bytes, as an entry bundle has them (C2SP tlog-tiles). */
-function packed(entries: readonly Uint8Array[]): Buffer {
+export function packEntries(entries: readonly Uint8Array[]): Buffer {
   const bytes = Buffer.allocUnsafe(entries.reduce((sum, { length }) => sum + 2 + length, 0));
   let at = 0;
   for (const entry of entries) {

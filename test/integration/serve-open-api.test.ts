@@ -50,11 +50,15 @@ const REQUESTS: Readonly<Record<string, readonly [string, RequestInit?][]>> = {
   'GET /v1/samples/:id': [['s1'], ['s7'], ['nobody'], ['%00']],
   'GET /v1/deletions': [[''], ['?limit=1'], ['?after=x']],
   'GET /v1/deletions/:id': [['r-s7'], ['r-never'], ['nothing']],
+  'GET /v1/deletions/:id/certificate': [['r-s7'], ['r-never'], ['nothing']],
+  'GET /v1/versions/:version/attestation': [['2'], ['99'], ['x']],
+  'GET /tile/entries/*': [['000.p/40'], ['000'], ['x']],
+  'GET /tile/*': [['0/000.p/40'], ['0/000'], ['x']],
 };
 
 async function check(route: Route, argument: string, init: RequestInit = {}): Promise<number> {
-  const path = route.path.includes(':')
-    ? route.path.replace(/:\w+/, argument)
+  const path = /[:*]/.test(route.path)
+    ? route.path.replace(/:\w+|\*$/, argument)
     : route.path + argument;
   const answer = await http.ask(path, 'all', { ...init, method: route.method });
   const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
@@ -74,7 +78,7 @@ async function check(route: Route, argument: string, init: RequestInit = {}): Pr
     expect(result?.error && z.prettifyError(result.error), where).toBeUndefined();
   } else await answer.arrayBuffer();
   for (const name of answer.headers.keys()) {
-    if (['link', 'etag'].includes(name)) {
+    if (['link', 'etag', 'content-disposition'].includes(name)) {
       expect(Object.keys(described?.headers ?? {}), where).toContain(name);
     }
   }

@@ -289,6 +289,7 @@ describe('a token', () => {
     '/v1/adapters/1': 'audit',
     '/v1/deletions': 'audit',
     '/v1/deletions/r-s7': 'audit',
+    '/v1/deletions/r-s7/certificate': 'audit',
     '/v1/versions/1/subscribers': 'audit',
     '/v1/status': 'audit',
   };

@@ -3,7 +3,7 @@ import { fromBase64, toBase64 } from '../bytes.js';
 import { HASH_BYTES } from '../hash.js';
 import type { SignerKey, VerifierKey } from './keys.js';
 import { type OpenedNote, openNote, signNote } from './note.js';
-import type { Verified } from './signatures.js';
+import type { SignWith, Verified } from './signatures.js';
 
 /*
  * Checkpoints (c2sp.org/tlog-checkpoint): the size and the root of a log at some time, as the text of a note.
@@ -53,8 +53,11 @@ export function parseCheckpoint(text: string): Checkpoint {
 }
 
 /** A signed note. Throws `invalid_checkpoint`, `invalid_note` or `invalid_signing_key`. */
-export const signCheckpoint = (checkpoint: Checkpoint, keys: readonly SignerKey[]): string =>
-  signNote(formatCheckpoint(checkpoint), keys);
+export const signCheckpoint = (
+  checkpoint: Checkpoint,
+  keys: readonly SignerKey[],
+  sign?: SignWith,
+): string => signNote(formatCheckpoint(checkpoint), keys, sign);
 
 export type Trust = {
   /** The log's keys: one of them must have signed. */

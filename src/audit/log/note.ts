@@ -1,7 +1,13 @@
 import { LegonetError } from '../../errors.js';
 import { concat, fromBase64, toBase64 } from '../bytes.js';
 import { isKeyName, keyIdBytes, type SignerKey, type VerifierKey } from './keys.js';
-import { type Signature, signText, type Verified, verifyText } from './signatures.js';
+import {
+  type Signature,
+  type SignWith,
+  signText,
+  type Verified,
+  verifyText,
+} from './signatures.js';
 
 /*
  * Signed notes (c2sp.org/signed-note): a text, an empty line, and a line for each signature.
@@ -74,8 +80,8 @@ export function formatNote({ text, signatures }: Note): string {
 }
 
 /** The text, signed by each of the keys. Throws `invalid_note` or `invalid_signing_key`. */
-export const signNote = (text: string, keys: readonly SignerKey[]): string =>
-  formatNote({ text, signatures: keys.map((key) => signText(text, key)) });
+export const signNote = (text: string, keys: readonly SignerKey[], sign?: SignWith): string =>
+  formatNote({ text, signatures: keys.map((key) => signText(text, key, sign)) });
 
 /** A note with one more signature, after those that it has. Throws `invalid_note`. */
 export function addSignature(note: string, signature: Signature): string {

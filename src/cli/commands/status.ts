@@ -20,6 +20,7 @@ export async function run(context: Context): Promise<ExitCode> {
       `Dirty adapters   ${status.dirtyAdapters}`,
       `Lag              ${status.lag} events`,
       `Log erasures     ${describeErasures(status)}`,
+      `Audit log        ${status.log.size} entries, ${status.log.signed} signed`,
       `Dead letters     ${status.deadLetters}`,
       ...status.stopped.map(
         ({ id, partition, position, reason }) =>
