@@ -5,6 +5,7 @@ import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { buildModel } from '#src/model/build.js';
 import { contentDigest } from '#src/projection/interpret.js';
+import { expectCertified, expectReplayed } from './audited.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { expected, histories as randomHistories, type Step } from './histories.js';
 import { tinyModel } from './models.js';
@@ -53,6 +54,9 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
             if (served === null) expect(seen).toHaveLength(0);
             else expect(served).toBe(digestOf(rows));
             await expectErased(pipeline, retained);
+            const vkey = await pipeline.vkey();
+            await expectReplayed(pipeline.database, vkey);
+            await expectCertified(pipeline.database, vkey);
             if (served !== null)
               expect(await withoutDeleted(counterfactual, pipeline)).toBe(served);
           } finally {
