@@ -102,14 +102,14 @@ async function* readBetween(client: ClientBase, from: Cut, to: Cut): AsyncIterab
   }
 }
 
-/** Content that was there at the first cut and is not at the second. */
+/** Content that was there at the first cut and is not at the second; a replay's removals are from no set. */
 function removals(from: Cut, to: Cut): string {
   const before = (cut: Cut, partition: string, position: string) =>
     Object.entries(cut)
       .map(([p, at]) => `(${partition} = ${Number(p)} AND ${position} < ${at})`)
       .join(' OR ') || 'false';
   return `SELECT position, commitment, membership, adapters FROM removals
-    WHERE (${before(to, 'partition', 'position')})
+    WHERE commitment IS NOT NULL AND (${before(to, 'partition', 'position')})
       AND NOT (${before(from, 'partition', 'position')})
       AND (${before(from, 'content_partition', 'content_position')})`;
 }

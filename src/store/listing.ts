@@ -50,7 +50,7 @@ export async function auditedVersion(client: ClientBase): Promise<AuditedVersion
   const members = before('partition', 'position');
   const counts = await client.query<{ gone: boolean; count: bigint }>(
     `SELECT EXISTS (SELECT FROM removals
-                    WHERE NOT (${members}) AND (${before('content_partition', 'content_position')})) AS gone,
+                    WHERE commitment IS NOT NULL AND NOT (${members}) AND (${before('content_partition', 'content_position')})) AS gone,
             (SELECT count(*) FROM samples WHERE ${members}) AS count`,
   );
   const [found] = counts.rows;

@@ -33,11 +33,11 @@ export async function dropProjections(
     }
     await transaction(database.pool, async (client) => {
       await client.query(
-        // Versions hold these contents; what is not there again once the log is projected was removed.
-        `INSERT INTO removals (partition, position, content_partition, content_position, sample_id,
-                               commitment, membership, adapters)
-         SELECT partition, o.position, partition, s.position, sample_id, commitment, membership, adapters
-         FROM samples s JOIN offsets o USING (partition)`,
+        // Versions hold these contents; what is not there again once the log is projected was removed. From no
+        // set, though: all sets are made again from what is there then.
+        `WITH forgotten AS (UPDATE removals SET commitment = NULL WHERE commitment IS NOT NULL)
+         INSERT INTO removals (partition, position, content_partition, content_position)
+         SELECT partition, o.position, partition, s.position FROM samples s JOIN offsets o USING (partition)`,
       );
       await client.query(
         // What a sample is committed to stays, as long as its content does.

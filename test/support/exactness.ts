@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from './database.js';
 import { expected, histories as randomHistories, type Step } from './histories.js';
 import { tinyModel } from './models.js';
 import { Pipeline } from './pipeline.js';
+import { expectCertified, expectReplayed } from './replayed.js';
 import { memorySigner } from './signer.js';
 
 const model = tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } });
@@ -53,6 +54,9 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
             if (served === null) expect(seen).toHaveLength(0);
             else expect(served).toBe(digestOf(rows));
             await expectErased(pipeline, retained);
+            const vkey = await pipeline.vkey();
+            await expectReplayed(pipeline.database, vkey);
+            await expectCertified(pipeline.database, vkey);
             if (served !== null)
               expect(await withoutDeleted(counterfactual, pipeline)).toBe(served);
           } finally {
