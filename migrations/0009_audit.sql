@@ -29,6 +29,7 @@ ALTER TABLE tlog_tiles ALTER hashes SET STORAGE EXTERNAL;
 CREATE TABLE tlog_head (
   singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   log         uuid NOT NULL DEFAULT gen_random_uuid(), -- which log it is, in backups too
+  origin      text,                    -- its name, from the first key on: that of all its keys
   size        bigint NOT NULL,
   root        bytea NOT NULL,
   signed_size bigint NOT NULL DEFAULT 0,
@@ -51,6 +52,8 @@ ALTER TABLE samples
   ADD membership bytea,                -- to its adapters
   ADD leaf_batch bigint,               -- with leaf_entry: the log's entry of its ingest
   ADD leaf_entry int;
+-- From before there was a log; none once they are sealed.
+CREATE INDEX samples_unsealed ON samples (sample_id) WHERE commitment IS NULL;
 
 -- Seals of the samples that a replay has dropped, until it meets the same content again.
 CREATE TABLE saved_seals (

@@ -109,7 +109,9 @@ export type HttpSettings = {
 export type AuditSettings = {
   /** A signed-note signer key; undefined: the log's own in `directory`. */
   readonly signingKey: string | undefined;
-  /** The log's name; undefined: that of the key. */
+  /** The file that it came from: read again when the key is rotated. */
+  readonly signingKeyFile: string | undefined;
+  /** The name of the log and of the key that is made for it; undefined: of any key. */
   readonly origin: string | undefined;
   /** Where each log has its last signed checkpoint, and its key if none is set. */
   readonly directory: string;
@@ -163,6 +165,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     erasureDeadlineMs: values.LEGONET_ERASURE_DEADLINE_MS,
     audit: {
       signingKey: values.LEGONET_SIGNING_KEY,
+      signingKeyFile: environment.LEGONET_SIGNING_KEY_FILE || undefined,
       origin: values.LEGONET_LOG_ORIGIN,
       directory: resolve(values.LEGONET_AUDIT_DIR ?? join(dataDir, 'audit')),
     },
@@ -177,7 +180,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   };
 }
 
-function readSecret(name: string, file: string): string {
+/** The text of a secret's file. Throws `invalid_setting`. */
+export function readSecret(name: string, file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (cause) {

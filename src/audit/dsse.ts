@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LegonetError } from '../errors.js';
 import { concat, fromBase64, toBase64, utf8 } from './bytes.js';
 import { verifyEd25519 } from './log/ed25519.js';

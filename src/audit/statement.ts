@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LegonetError } from '../errors.js';
 import { toHex } from './bytes.js';
 import { canonicalBytes } from './json.js';

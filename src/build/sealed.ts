@@ -39,7 +39,7 @@ export async function* readSealed(
 
 /**
  * The rows of a query with position, commitment, membership and adapters, joined by the server into one
- * byte string each: no row objects. Throws `unsealed_sample` (stop) if one has no commitment.
+ * byte string each: no row objects. Throws `unsealed_sample` (retryable) if one has no commitment.
  */
 export async function readPage(
   client: ClientBase,
@@ -55,7 +55,11 @@ export async function readPage(
   const count = Number(counted?.readBigInt64BE() ?? 0);
   const bytes = entries ?? Buffer.alloc(0);
   if (bytes.length !== count * ENTRY_BYTES) {
-    throw new LegonetError('unsealed_sample', 'a sample has no commitment', 'stop');
+    throw new LegonetError(
+      'unsealed_sample',
+      'samples from before there was an audit log are not in it yet: the role `project` puts them there',
+      'retryable',
+    );
   }
   const unpacked = unpackArrays(arrays ?? Buffer.alloc(0), count);
   return { count, last: last?.readBigInt64BE() ?? -1n, entries: bytes, ...unpacked };

@@ -4,6 +4,7 @@ import { packageVersion } from '../serve/package-version.js';
 import { type Action, type Add, example, JSON_FLAG } from './add.js';
 import { addAuditCommands } from './audit-commands.js';
 import { createContext } from './context.js';
+import { addProofCommands } from './proof-commands.js';
 import { stopSignal } from './signals.js';
 
 /*
@@ -75,6 +76,7 @@ function createProgram(result: Result): Command {
   addServiceCommands(add);
   addEventCommands(add);
   addQueryCommands(add);
+  addProofCommands(add);
   addRepairCommands(add);
   addAuditCommands(add, below);
   return program;

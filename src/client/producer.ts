@@ -24,10 +24,12 @@ import { type LogOptions, nameLog, toSettings } from './options.js';
 
 /**
  * A sample and its content: `sampleId`, `label`, `subjectId?`, and one of `encoding` and `input`. An
- * encoding is numbers, Float32Array, or Int8Array for one that is quantised already.
+ * encoding is numbers, Float32Array, or Int8Array for one that is quantised already. `salt?`: 32 random bytes
+ * (or their base64) of this sample alone, that open its commitment in the audit log.
  */
-export type Sample = Omit<DataOf<'legonet.sample.ingested.v1'>, 'encoding'> & {
+export type Sample = Omit<DataOf<'legonet.sample.ingested.v1'>, 'encoding' | 'salt'> & {
   readonly encoding?: EncodingData | Float32Array | Int8Array;
+  readonly salt?: Uint8Array | string;
 };
 /** What to delete: `sampleId`, and `requestId?`, `reason?`, `requestedAt?` (RFC 3339). */
 export type Deletion = DataOf<'legonet.sample.deleted.v1'>;
@@ -154,7 +156,9 @@ export class Producer {
   }
 }
 
-function dataOf({ encoding, ...rest }: Sample): DataOf<'legonet.sample.ingested.v1'> {
+function dataOf({ encoding, salt, ...given }: Sample): DataOf<'legonet.sample.ingested.v1'> {
+  const text = typeof salt === 'object' ? Buffer.from(salt).toString('base64') : salt;
+  const rest = { ...given, ...(text !== undefined && { salt: text }) };
   if (encoding === undefined) return rest;
   if (encoding instanceof Int8Array) return { ...rest, encoding: int8Data(encoding) };
   if (encoding instanceof Float32Array) return { ...rest, encoding: float32Data(encoding) };

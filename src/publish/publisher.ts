@@ -6,8 +6,7 @@ import { transaction } from '../store/database.js';
 import { type TraceContext, traced } from '../tracing.js';
 import { attestVersions } from './attest.js';
 import type { PublishOptions } from './options.js';
-import { signLog } from './sign.js';
-import type { Signer } from './signer.js';
+import { type OpenSigner, signLog } from './sign.js';
 
 type OutboxRow = {
   id: bigint;
@@ -18,7 +17,7 @@ type OutboxRow = {
   traceparent: string | null;
 };
 
-export type PublisherOptions = PublishOptions & { readonly signer: () => Promise<Signer> };
+export type PublisherOptions = PublishOptions & { readonly signer: OpenSigner };
 
 const BATCH = 100;
 
@@ -28,7 +27,6 @@ const BATCH = 100;
  */
 export async function publishPending(options: PublisherOptions): Promise<number[]> {
   const { database, log, topic, reached = () => {} } = options;
-  const signer = await options.signer();
   const versions: number[] = [];
   for (;;) {
     const { rows } = await database.pool.query<OutboxRow>(
@@ -38,7 +36,11 @@ export async function publishPending(options: PublisherOptions): Promise<number[
     const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
     reached('publish.found');
     // What these rows announce was queued with them: it is in the log before anybody hears of it.
-    await Promise.all([signLog(database, signer), attestVersions(database, signer, published)]);
+    const signer = await options.signer();
+    await Promise.all([
+      signLog(database, options.signer),
+      attestVersions(database, signer, published),
+    ]);
     if (rows.length === 0) return versions;
     reached('publish.before-append');
     await send(log, topic, rows);

@@ -1,87 +1,138 @@
 import { equalBytes } from '../audit/bytes.js';
+import { checkRotations, keysOf } from '../audit/certificate/keys.js';
 import { openCheckpoint, signCheckpoint } from '../audit/log/checkpoint.js';
-import { formatVerifierKey, parseVerifierKey, type VerifierKey } from '../audit/log/keys.js';
+import { formatVerifierKey, type VerifierKey, verifierOf } from '../audit/log/keys.js';
 import { treeRoot } from '../audit/log/tile-proofs.js';
 import { LegonetError } from '../errors.js';
 import { type Database, type Queryable, transaction } from '../store/database.js';
+import { readKeys } from '../store/evidence.js';
 import { type Head, lockHead, readHead, type Tree, tileReader } from '../store/tlog.js';
-import { sequence } from '../store/tlog-sequence.js';
+import { readSigningRecord, readTreeAndKey, recordFirstKey } from '../store/tlog-keys.js';
+import { type Sequenced, sequence } from '../store/tlog-sequence.js';
 import { fastSign } from './fast-sign.js';
-import type { Signer } from './signer.js';
+import { SHARE_KEY, type Signer } from './signer.js';
+
+/**
+ * The signer, opened once. Opened again if it is told that its key is not the one in force any more.
+ */
+export type OpenSigner = (stale?: Signer) => Promise<Signer>;
 
 /**
  * Puts what is queued into the log and signs how far it has come. Nothing is signed that does not extend
  * the checkpoint that is kept apart from the database. Throws `log_behind` or `log_forked` (stop) where
  * the database is not the one that was signed, `signing_key_unknown` (stop) for a key that is not the log's.
  */
-export function signLog(database: Database, signer: Signer): Promise<void> {
+export async function signLog(database: Database, open: OpenSigner): Promise<void> {
+  const signer = await open();
+  try {
+    await inTurn(database, signer);
+  } catch (error) {
+    // The key may have been rotated since it was opened, or since its entry was looked for.
+    if (!isAboutKeys(error)) throw error;
+    await inTurn(database, await open(signer));
+  }
+}
+
+const isAboutKeys = (error: unknown): boolean =>
+  error instanceof LegonetError && ['signing_key_unknown', 'rotation_unsound'].includes(error.code);
+
+/** One after the other: both loops of a publisher come here. */
+function inTurn(database: Database, signer: Signer): Promise<void> {
   const { memory } = signer;
-  // One after the other: both loops of a publisher come here.
   const turn = memory.turn.then(() => bringAndSign(database, signer));
   memory.turn = turn.catch(() => {});
   return turn;
 }
 
 async function bringAndSign(database: Database, signer: Signer): Promise<void> {
-  const { memory, checkpoints } = signer;
-  const sequenced = await sequence(database, memory);
-  const { signed } = memory;
-  // Where this process has signed the very tree that was appended to, it extends what was signed.
-  if (sequenced && signed && isSame(sequenced.from, signed)) {
-    if ((await checkpoints.read()) === signed.note) {
-      if (await sign(database.pool, signer, sequenced.to)) return;
-    }
-  }
+  const sequenced = await sequence(database, signer.memory);
   if (!sequenced) {
     const { size, signedSize } = await readHead(database.pool);
     if (size === signedSize) return;
   }
-  await transaction(database.pool, async (client) => {
+  const work = async (client: Queryable) => {
+    const extended = sequenced && (await extendsOwn(client, signer, sequenced));
+    if (extended) return sign(client, signer, extended);
     const head = await lockHead(client);
-    const keys = await knownKeys(client, signer);
-    await checkExtends(client, signer, head, keys);
-    await sign(client, signer, head);
-  });
+    await checkHead(client, signer, head);
+    return sign(client, signer, head);
+  };
+  await transaction(database.pool, work, LOCKED);
+}
+
+/** Locked before anything is read: whoever rotates the key, or signs besides, waits. */
+const LOCKED = 'ISOLATION LEVEL READ COMMITTED; SELECT FROM tlog_head FOR UPDATE';
+
+/** The tree, if what this process has just appended to is the very one that it has signed last. */
+async function extendsOwn(
+  client: Queryable,
+  { key, memory: { signed }, checkpoints }: Signer,
+  { from, to }: Sequenced,
+): Promise<Tree | null> {
+  if (!signed || !isSame(from, signed) || (await checkpoints.read()) !== signed.note) return null;
+  const now = await readTreeAndKey(client);
+  return now && isSame(now, to) && now.vkey === formatVerifierKey(key) ? to : null;
 }
 
 const isSame = (a: Tree, b: Tree): boolean => a.size === b.size && equalBytes(a.root, b.root);
 
-/** False if another key is in force. */
-async function sign(client: Queryable, signer: Signer, { size, root }: Tree): Promise<boolean> {
+async function sign(client: Queryable, signer: Signer, { size, root }: Tree): Promise<void> {
   const { origin, key, checkpoints, memory } = signer;
   const note = signCheckpoint({ origin, size, root, extensions: [] }, [key], fastSign);
-  // First apart: should the update fail, what is signed is in the log all the same.
+  // First apart: should the transaction fail, what is signed is in the log all the same.
   await checkpoints.write(note);
-  const { rowCount } = await client.query(
-    `UPDATE tlog_head SET signed_size = $1, checkpoint = $2
-     WHERE $3 = (SELECT vkey FROM tlog_keys ORDER BY ordinal DESC LIMIT 1)`,
-    [size, note, formatVerifierKey(key)],
-  );
-  memory.signed = rowCount === 1 ? { size, root, note } : null;
-  return rowCount === 1;
+  memory.signed = { size, root, note };
+  await client.query('UPDATE tlog_head SET signed_size = $1, checkpoint = $2', [size, note]);
 }
 
-/** The log's keys, the one in force first. The first that ever signs becomes the log's. */
-async function knownKeys(client: Queryable, { key }: Signer): Promise<VerifierKey[]> {
-  const own = formatVerifierKey(key);
-  const read = () =>
-    client.query<{ vkey: string }>('SELECT vkey FROM tlog_keys ORDER BY ordinal DESC');
-  let { rows } = await read();
-  if (rows.length === 0) {
-    await client.query('INSERT INTO tlog_keys (vkey) VALUES ($1) ON CONFLICT DO NOTHING', [own]);
-    ({ rows } = await read());
+/** Whether this signer may sign at this head, locked: the first key that ever comes becomes the log's. */
+export async function checkHead(client: Queryable, signer: Signer, head: Head): Promise<void> {
+  const { key, origin } = signer;
+  if (!(await readSigningRecord(client))) {
+    await recordFirstKey(client, { origin, vkey: formatVerifierKey(key) });
   }
-  if (rows[0]?.vkey === own) return rows.map(({ vkey }) => parseVerifierKey(vkey));
-  const isOld = rows.some(({ vkey }) => vkey === own);
-  throw new LegonetError(
+  await checkSigned(client, signer, head);
+}
+
+/**
+ * Whether the database is the one that was signed last, and the key the one in force. Throws what `signLog`
+ * does; changes nothing.
+ */
+export async function checkSigned(client: Queryable, signer: Signer, head: Head): Promise<void> {
+  const record = await readSigningRecord(client);
+  const own = formatVerifierKey(signer.key);
+  const { vkey, rotations } = await readKeys(client, head.size);
+  const keys = record ? keysOf(vkey, rotations) : [];
+  // First, and with our own key: an old backup may not know of it.
+  await checkExtends(client, signer, head, [...keys, verifierOf(signer.key)]);
+  if (!record) return;
+  if (record.vkey !== own) throw unknownKey(own, record.vkey, keys);
+  try {
+    checkRotations(record.origin, own, rotations);
+  } catch (cause) {
+    throw unsoundRotation(`${cause instanceof Error ? cause.message : cause}`);
+  }
+  if (vkey !== own) throw unsoundRotation('no entry of the log says so');
+}
+
+function unknownKey(own: string, inForce: string, keys: readonly VerifierKey[]): LegonetError {
+  const isOld = keys.some((key) => formatVerifierKey(key) === own);
+  const remedy = isOld
+    ? `it was rotated, and the key here is the one before: set LEGONET_SIGNING_KEY to the new one`
+    : SHARE_KEY;
+  return new LegonetError(
     'signing_key_unknown',
-    isOld
-      ? `the audit log's key was rotated to ${rows[0]?.vkey}: set LEGONET_SIGNING_KEY to the new one`
-      : `the audit log is signed by ${rows[0]?.vkey}, not by ${own}: set LEGONET_SIGNING_KEY to the ` +
-          'log’s key, or rotate to this one with `legonet keygen --rotate`',
+    `the audit log is signed by ${inForce}, and the key here is that of ${own}: ${remedy}`,
     'stop',
   );
 }
+
+const unsoundRotation = (reason: string) =>
+  new LegonetError(
+    'rotation_unsound',
+    `the audit log's key on record was not put in force by the one before it: ${reason}`,
+    'stop',
+  );
 
 async function checkExtends(
   client: Queryable,
@@ -91,8 +142,7 @@ async function checkExtends(
 ): Promise<void> {
   const note = (await checkpoints.read()) ?? head.checkpoint;
   if (note === null) return;
-  const names = [origin, ...keys.map(({ name }) => name)];
-  const last = openAny(note, keys, names, checkpoints.name);
+  const last = openLast(note, keys, origin, checkpoints.name);
   if (last.size > head.size) {
     throw new LegonetError(
       'log_behind',
@@ -111,22 +161,16 @@ async function checkExtends(
   );
 }
 
-function openAny(
-  note: string,
-  keys: readonly VerifierKey[],
-  origins: readonly string[],
-  name: string,
-) {
-  for (const origin of origins) {
-    try {
-      return openCheckpoint(note, { keys, origin });
-    } catch (error) {
-      if (!(error instanceof LegonetError)) throw error;
-    }
+function openLast(note: string, keys: readonly VerifierKey[], origin: string, name: string) {
+  try {
+    return openCheckpoint(note, { keys, origin });
+  } catch (cause) {
+    if (!(cause instanceof LegonetError)) throw cause;
+    throw new LegonetError(
+      'checkpoint_unreadable',
+      `${name} is not a checkpoint of this log, signed by a key of it: it is damaged, or another log's`,
+      'stop',
+      { cause },
+    );
   }
-  throw new LegonetError(
-    'checkpoint_unreadable',
-    `${name} is not a checkpoint of this log, signed by a key of it: it is damaged, or another log's`,
-    'stop',
-  );
 }

@@ -31,7 +31,8 @@ export const problemDocument = z
     samples: z
       .array(z.string())
       .optional()
-      .describe('Of `several_deleted`: the ids of a hundred of them at most.'),
+      .describe('Of `several_deleted`: the ids of the first hundred.'),
+    total: z.int().optional().describe('Of `several_deleted`: how many there are.'),
   })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' });
 

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { LegonetError } from '../errors.js';
 import { id } from '../events/schemas.js';
+import { readAttestation } from '../store/attestation.js';
 import { certificateOf } from '../store/certificates.js';
 import type { Queryable } from '../store/database.js';
-import { readAttestation, readCertifiable } from '../store/proofs.js';
+import { readDeletedSamples } from '../store/evidence.js';
 import { json, text } from './answer.js';
 import * as answers from './answers.js';
 import { HttpError } from './problem.js';
@@ -73,8 +74,8 @@ export const certificateRoutes: readonly Route[] = [
 /** With the samples among which to choose. */
 async function explained(client: Queryable, requestId: string, error: unknown): Promise<unknown> {
   if (!(error instanceof LegonetError) || error.code !== 'several_deleted') return error;
-  const samples = await readCertifiable(client, requestId, NAMED);
-  return new HttpError(error.code, 409, error.message, { members: { samples } });
+  const members = await readDeletedSamples(client, requestId, NAMED);
+  return new HttpError(error.code, 409, error.message, { members });
 }
 
 /** Of characters that mean nothing to any file system or header. */

@@ -2,6 +2,7 @@ import { readPending } from '../build/plan.js';
 import { LegonetError } from '../errors.js';
 import type { EventLog } from '../log/event-log.js';
 import { readLags } from '../log/lag.js';
+import { hasUnsealed } from '../projection/seal-old.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { Alarm, listen } from '../store/listen.js';
@@ -17,7 +18,9 @@ const POLL_MS = 200;
 export async function catchUp(service: Service, signal: AbortSignal): Promise<void> {
   const eager = { ...service, settings: { ...service.settings, buildDelayMs: 0 } };
   const goals = {
-    project: async () => (await lagBesides(service, await stoppedPartitions(service))) === 0n,
+    project: async () =>
+      !(await hasUnsealed(service.database.pool)) &&
+      (await lagBesides(service, await stoppedPartitions(service))) === 0n,
     build: async () => {
       const { urgent, waitingMs } = await readPending(service.database.pool);
       return !urgent && waitingMs === null;

@@ -1,4 +1,5 @@
 import { rollRecord } from '../events/own-records.js';
+import { sealOld } from '../projection/seal-old.js';
 import { restate } from '../publish/restate.js';
 import { dropProjections } from '../store/replay.js';
 import { catchUp, readLag } from './catch-up.js';
@@ -16,6 +17,8 @@ export async function replay(
   const { database, log, settings } = service;
   const topic = settings.topics.sampleEvents;
   if (log.compacts) await finishLog(service);
+  // What a sample is committed to outlives the replay; so all have it first.
+  await sealOld(database, service.model);
   await dropProjections(database, await log.ends(topic), log.compacts);
   const total = Number(await readLag(service));
   let done = 0;

@@ -6,7 +6,8 @@ import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
-import { openSigner, type Signer } from '../publish/signer.js';
+import { keepSigner } from '../publish/keep-signer.js';
+import type { OpenSigner } from '../publish/sign.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { requireModel } from '../store/model.js';
@@ -22,7 +23,7 @@ export type Service = {
   readonly compute: Compute;
   readonly logger: Logger;
   /** What signs the audit log. */
-  readonly signer: () => Promise<Signer>;
+  readonly signer: OpenSigner;
   /** How far a build has come. */
   readonly onAdapter?: (done: number, total: number) => void;
   /** How many records were projected since the last call. */
@@ -44,10 +45,6 @@ export async function openService(
   const model = await requireModel(base.database.pool);
   const kernel = await loadWasmKernel();
   const compute = makeCompute(base.database.url, kernel, model);
-  let signer: Promise<Signer> | undefined;
-  const open = () => {
-    signer ??= openSigner(base.settings, base.database);
-    return signer;
-  };
-  return { ...base, model, kernel, compute, signer: open, close: () => compute.close() };
+  const signer = keepSigner(base.settings, base.database);
+  return { ...base, model, kernel, compute, signer, close: () => compute.close() };
 }

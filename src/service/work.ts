@@ -4,6 +4,7 @@ import { endOldBuilds } from '../build/tasks.js';
 import type { LegonetError } from '../errors.js';
 import type { Batch } from '../log/event-log.js';
 import { project } from '../projection/projector.js';
+import { sealOld } from '../projection/seal-old.js';
 import { announceDeadLetters } from '../publish/dead-letters.js';
 import { eraseFromLog } from '../publish/erase.js';
 import { publishPending } from '../publish/publisher.js';
@@ -23,8 +24,9 @@ const PROJECTORS = 'project';
 
 /** What each role does, until the signal aborts. */
 export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promise<void>> = {
-  project: (service, signal) =>
-    project(
+  project: async (service, signal) => {
+    await sealOldSamples(service);
+    await project(
       {
         ...service,
         topic: service.settings.topics.sampleEvents,
@@ -36,7 +38,8 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
         onStopped: (error) => partitionStopped(service, error),
       },
       signal,
-    ),
+    );
+  },
   build: (service, signal) => {
     let cleared = false;
     return whenever(service.database, 'legonet_projected', signal, async () => {
@@ -58,6 +61,14 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
     ]);
   },
 };
+
+/** What an older Legonet has left: once, before anything is projected. */
+async function sealOldSamples({ database, model, logger }: Service): Promise<void> {
+  const samples = await sealOld(database, model);
+  if (samples === 0) return;
+  const event = 'samples_sealed';
+  logger.info({ event, samples }, 'samples from before the audit log are in it');
+}
 
 function partitionStopped({ logger, observe, onStopped }: Service, error: LegonetError): void {
   onStopped?.(error);
@@ -93,7 +104,7 @@ async function tidyLog(service: Service, alarm: () => Promise<void>): Promise<nu
   const { sampleEvents: topic, deadLetters } = service.settings.topics;
   await eraseFromLog({ ...service, topic });
   await recordErasures(service.database);
-  await signLog(service.database, await service.signer());
+  await signLog(service.database, service.signer);
   await restate({ ...service, topic });
   await announceDeadLetters({ ...service, topic: deadLetters });
   return POLL_MS;

@@ -171,3 +171,17 @@ async function rotationSignature(client: Queryable, index: number): Promise<Uint
   if (leaf?.kind === 'key') return leaf.signature;
   throw new LegonetError('tlog_corrupt', `entry ${index} is not a rotation of the key`, 'stop');
 }
+
+/** Samples that a request has deleted, so that each has a certificate: the first, and how many in all. */
+export async function readDeletedSamples(
+  client: Queryable,
+  requestId: string,
+  limit: number,
+): Promise<{ samples: string[]; total: number }> {
+  const { rows } = await client.query<{ sample_id: string; total: number }>(
+    `SELECT sample_id, (count(*) OVER ())::int AS total FROM evidence WHERE request_id = $1
+     ORDER BY sample_id LIMIT $2`,
+    [requestId, limit],
+  );
+  return { samples: rows.map(({ sample_id }) => sample_id), total: rows[0]?.total ?? 0 };
+}

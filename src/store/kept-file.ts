@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { LegonetError } from '../errors.js';
 
 /** The file's text without space around it, or null if there is none. */
 export async function readText(path: string): Promise<string | null> {
@@ -37,6 +38,26 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   // The name is on the disk only when its directory is.
   const directory = await open(dirname(path));
   await directory.sync().finally(() => directory.close());
+}
+
+/** Makes the file, whole and on the disk, for its owner only. Throws `file_exists` if there is one. */
+export async function createFile(path: string, text: string): Promise<void> {
+  const mine = await writeBeside(path, text);
+  try {
+    await link(mine, path);
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause;
+    throw new LegonetError(
+      'file_exists',
+      `${path} is there already, and is left as it is`,
+      'terminal',
+      {
+        cause,
+      },
+    );
+  } finally {
+    await rm(mine, { force: true });
+  }
 }
 
 async function writeBeside(path: string, text: string): Promise<string> {

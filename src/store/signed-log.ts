@@ -1,7 +1,7 @@
 import { encodeBundle, parseBundle } from '../audit/log/bundle.js';
 import { type Bundle, type Tile, tileHashes, tileWidth } from '../audit/log/tiles.js';
-import { LegonetError } from '../errors.js';
 import type { Queryable } from './database.js';
+import { missing } from './tlog.js';
 
 /*
  * The audit log as everybody may see it: what the last signed checkpoint covers, and nothing beyond. Entries
@@ -39,6 +39,5 @@ export async function readSignedBundle(
 function signedBytes(rows: readonly Row[], { level, index, width }: Tile): Uint8Array | null {
   const [row] = rows;
   if (!row || tileWidth(level, index, Number(row.signed_size)) < width) return null;
-  if (row.bytes) return row.bytes;
-  throw new LegonetError('tlog_corrupt', 'the audit log lacks a tile that it must have', 'stop');
+  return row.bytes ?? missing();
 }

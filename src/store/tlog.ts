@@ -23,9 +23,16 @@ export type Tree = { readonly size: number; readonly root: Uint8Array };
 
 /** Which log it is: a name that no other has, and that its backups have too. */
 export async function readLogId(client: Queryable): Promise<string> {
+  const known = await findLogId(client);
+  if (known !== null) return known;
   await makeHead(client);
+  return (await findLogId(client)) ?? missing();
+}
+
+/** The same; null, and nothing written, where there is no log yet. */
+export async function findLogId(client: Queryable): Promise<string | null> {
   const { rows } = await client.query<{ log: string }>('SELECT log FROM tlog_head');
-  return rows[0]?.log ?? missing();
+  return rows[0]?.log ?? null;
 }
 
 const makeHead = (client: Queryable) =>
@@ -64,19 +71,6 @@ export async function readBundle(client: Queryable, index: number): Promise<Uint
     [index],
   );
   return rows[0]?.entries ?? null;
-}
-
-/** A stored tile of hashes, as wide as it is; null if there is none. */
-export async function readStoredTile(
-  client: Queryable,
-  level: number,
-  index: number,
-): Promise<Uint8Array | null> {
-  const { rows } = await client.query<{ hashes: Buffer }>(
-    'SELECT hashes FROM tlog_tiles WHERE level = $1 AND tile = $2',
-    [level, index],
-  );
-  return rows[0]?.hashes ?? null;
 }
 
 /** Tiles for proofs, which must be there. What is asked for at one time is read by one query. */

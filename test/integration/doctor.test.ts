@@ -65,6 +65,7 @@ test('the doctor finds nothing wrong where nothing is, and names what it has loo
     'announcements',
     'erasure from the log',
     'dead letters',
+    'signing key',
   ]);
 });
 

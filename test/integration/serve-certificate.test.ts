@@ -78,7 +78,7 @@ describe('a deletion certificate over HTTP', () => {
 
   test('of a request that has deleted several names them to choose from, a hundred at most', async () => {
     const several = await problem(path('r-anna'));
-    expect(several).toMatchObject({ status: 409, code: 'several_deleted' });
+    expect(several).toMatchObject({ status: 409, code: 'several_deleted', total: 120 });
     const named = several.samples as string[];
     expect(named).toHaveLength(100);
     expect(named.slice(0, 2)).toEqual(['anna000', 'anna001']);

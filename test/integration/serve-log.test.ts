@@ -6,8 +6,9 @@ import { type Checkpoint, openCheckpoint } from '#src/audit/log/checkpoint.js';
 import { formatVerifierKey, parseVerifierKey, verifierOf } from '#src/audit/log/keys.js';
 import { treeRoot } from '#src/audit/log/tile-proofs.js';
 import { entriesPath, splitHashes, tilePath, tilesOf } from '#src/audit/log/tiles.js';
-import { readHead, sequence } from '#src/store/tlog.js';
+import { readHead } from '#src/store/tlog.js';
 import { queueEntries } from '#src/store/tlog-queue.js';
+import { sequence } from '#src/store/tlog-sequence.js';
 import { deletion, ingests, openTestHttp, type TestHttp } from '../support/http.js';
 import { tinyModel } from '../support/models.js';
 

@@ -1,72 +1,108 @@
-import { expect } from 'vitest';
-import { concat } from '#src/audit/bytes.js';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { verifyCertificate } from '#src/audit/certificate/verify.js';
-import type { LogSource } from '#src/audit/replay/log.js';
-import { type Claim, type Replay, verifyReplay } from '#src/audit/replay/verify.js';
+import { type CloudEvent, sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
+import { keepSigner } from '#src/publish/keep-signer.js';
+import { catchUp } from '#src/service/catch-up.js';
+import { ROLES, type Role, runRole } from '#src/service/roles.js';
+import type { Service } from '#src/service/service.js';
+import { readSettings, type Settings } from '#src/settings.js';
 import { certificateOf } from '#src/store/certificates.js';
-import { type Database, transaction } from '#src/store/database.js';
-import { readNewestVersion } from '#src/store/evidence.js';
-import { auditedVersion, listingOf } from '#src/store/listing.js';
-import { indexOf, readBundle, readHead } from '#src/store/tlog.js';
-import { pieces } from './replayed.js';
+import { readSigningRecord } from '#src/store/tlog-keys.js';
+import { createTestDatabase } from './database.js';
+import { toNewRecord } from './history.js';
+import { tinyModel } from './models.js';
+import { openTestService } from './service.js';
 
-/** The log as the database has it. */
-export const storedLog = ({ pool }: Database): LogSource => ({
-  checkpoint: async () => (await readHead(pool)).checkpoint ?? '',
-  bundle: async (index) => (await readBundle(pool, index)) ?? new Uint8Array(),
-});
+const never = new AbortController().signal;
 
-/** The newest version, and its listing; null before there is one. */
-export async function newestClaim({
-  pool,
-}: Database): Promise<{ claim: Claim; listing: Uint8Array } | null> {
-  const newest = await readNewestVersion(pool);
-  if (!newest) return null;
-  const { checkpoint } = await readHead(pool);
-  const claim: Claim = {
-    origin: checkpoint?.split('\n')[0] ?? '',
-    checkpoint: checkpoint ?? '',
-    version: newest.version,
-    index: (await indexOf(pool, newest.leaf_batch, 0)) ?? -1,
-    intentIndex: (await indexOf(pool, newest.intent_batch, 0)) ?? -1,
-  };
-  const listing = await transaction(
-    pool,
-    async (client) => {
-      const parts: Uint8Array[] = [];
-      for await (const part of listingOf(client, await auditedVersion(client))) parts.push(part);
-      return concat(...parts);
-    },
-    'ISOLATION LEVEL REPEATABLE READ READ ONLY',
-  );
-  return { claim, listing };
-}
+export type Audited = {
+  readonly url: string;
+  readonly folder: string;
+  readonly settings: Settings;
+  readonly service: Service;
+  /** Appends the events and does all that is to be done. */
+  happen(...events: readonly CloudEvent[]): Promise<void>;
+  certificate(requestId: string): Promise<string>;
+  /** The key in force. */
+  vkey(): Promise<string>;
+  /** Runs all roles until `stop`, which gives what has failed. */
+  start(): { stop(): Promise<{ role: Role; error: unknown }[]> };
+  close(): Promise<void>;
+};
 
-/** Level 2 of the newest version: every set root and the whole history follow from log and listing. */
-export async function expectReplayed(database: Database, vkey: string): Promise<Replay | null> {
-  const newest = await newestClaim(database);
-  if (!newest) return null;
-  const { claim, listing } = newest;
-  const replayed = await verifyReplay({
-    claim,
-    vkey,
-    log: storedLog(database),
-    listing: pieces(listing, 4096),
+export type AuditedOptions = {
+  /** The database; by default one of its own. */
+  readonly url?: string;
+  /** The data directory; by default one of its own. */
+  readonly folder?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+};
+
+/** A service whose key and last checkpoint are in a data directory, as they are outside of tests. */
+export async function openAudited(options: AuditedOptions = {}): Promise<Audited> {
+  const created = options.url === undefined ? await createTestDatabase() : undefined;
+  const url = options.url ?? created?.url ?? '';
+  const own = options.folder === undefined;
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'legonet-test-audit-')));
+  const settings = readSettings({
+    DATABASE_URL: url,
+    LEGONET_DATA_DIR: folder,
+    LEGONET_BUILD_DELAY_MS: '0',
+    ...options.environment,
   });
-  expect(replayed.checks.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
-  return replayed;
+  const base = await openTestService(tinyModel(), { url });
+  const service = { ...base, settings, signer: keepSigner(settings, base.database) };
+  const append = (events: readonly CloudEvent[]) =>
+    service.log.append(settings.topics.sampleEvents, events.map(toNewRecord));
+  return {
+    url,
+    folder,
+    settings,
+    service,
+    happen: async (...events) => {
+      await append(events);
+      await catchUp(service, never);
+    },
+    certificate: (requestId) => certificateOf(service.database, { requestId }),
+    vkey: async () => (await readSigningRecord(service.database.pool))?.vkey ?? '',
+    start: () => start(service),
+    close: async () => {
+      await base.close();
+      await created?.drop();
+      if (own) await rm(folder, { recursive: true });
+    },
+  };
 }
 
-/** Each sample that a request has deleted has a certificate that holds. Returns how many. */
-export async function expectCertified(database: Database, vkey: string): Promise<number> {
-  const { rows } = await database.pool.query<{ sample_id: string; request_id: string }>(
-    `SELECT sample_id, request_id FROM evidence e
-     WHERE EXISTS (SELECT FROM deletions d
-                   WHERE d.request_id = e.request_id AND d.commitment = e.request)`,
+function start(service: Service) {
+  const ended = new AbortController();
+  const failures: { role: Role; error: unknown }[] = [];
+  const running = ROLES.map((role) =>
+    runRole(service, role, ended.signal, (failed, error) => failures.push({ role: failed, error })),
   );
-  for (const { sample_id: sampleId, request_id: requestId } of rows) {
-    const text = await certificateOf(database, { requestId, sampleId });
-    expect(verifyCertificate(text, { vkey })).toMatchObject({ ok: true, level: 1 });
-  }
-  return rows.length;
+  return {
+    stop: async () => {
+      ended.abort();
+      await Promise.all(running);
+      return failures;
+    },
+  };
 }
+
+export const holds = (text: string, vkey: string): boolean => verifyCertificate(text, { vkey }).ok;
+
+let next = 0;
+const meta = () => ({ id: `a${next++}`, source: 'urn:test', time: '2026-01-01T00:00:00Z' });
+
+const encoding = (n: number) => [(n * 37) % 101, (n * 53) % 89, (n * 71) % 97, (n * 29) % 83];
+
+export const ingested = (n: number): CloudEvent =>
+  sampleIngested({ sampleId: `s${n}`, label: 'a', encoding: encoding(n) }, meta());
+
+export const several = (count: number, from = 0): CloudEvent[] =>
+  Array.from({ length: count }, (_, i) => ingested(from + i));
+
+export const deleted = (n: number, requestId: string): CloudEvent =>
+  sampleDeleted({ sampleId: `s${n}`, requestId }, meta());

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { RECEIPT_TYPE, receipt } from './receipt.js';
 import { CERTIFICATE_TYPE, certificate } from './schema.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LegonetError } from '../../errors.js';
 import { concat, equalBytes } from '../bytes.js';
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LegonetError } from '../../errors.js';
 import { parseCanonical } from '../json.js';
 import { bytes, decimal, hash, hashes, natural, signature, text, time, uint32 } from './fields.js';

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { LegonetError } from '../../errors.js';
 import { id, sampleId } from '../../events/schemas.js';
 import type { Stores } from '../../log/open.js';
 import { type Request, requestDeletions } from '../../service/request-deletions.js';
 import { helpUntilPublished } from '../../service/wait-for-deletion.js';
+import type { WrittenCertificates } from '../../service/write-certificates.js';
 import {
   type DeletionReport,
   readDeletions,
@@ -42,11 +44,15 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
       request,
       context.signal,
     );
+    const directory = join(context.settings.dataDir, 'certificates');
+    // Loaded after the deletion: it shall not wait for that.
+    const { writeCertificates } = await import('../../service/write-certificates.js');
+    const written = await writeCertificates(stores.database, directory, requestId, context.signal);
     const deletions = await readDeletions(stores.database.pool, requestId);
     const version = Math.max(...deletions.map((deletion) => deletion.version ?? 0));
     const [published] = await readVersions(stores.database.pool, version);
     // Since the start of the process: what whoever typed the command has waited.
-    report(context, requestId, deletions, published, Math.round(publishedAt));
+    report(context, requestId, { deletions, published, written }, Math.round(publishedAt));
     return 0;
   });
 }
@@ -60,24 +66,37 @@ async function openQuickService(stores: Stores) {
   return openService({ ...stores, logger }, quickCompute);
 }
 
+type Outcome = {
+  readonly deletions: readonly DeletionReport[];
+  readonly published: VersionRow | undefined;
+  readonly written: WrittenCertificates;
+};
+
 function report(
   context: Context,
   requestId: string,
-  deletions: readonly DeletionReport[],
-  published: VersionRow | undefined,
+  { deletions, published, written }: Outcome,
   elapsedMs: number,
 ): void {
   const samples = [...new Set(deletions.flatMap((deletion) => deletion.samples))];
   const removed = deletions.reduce((sum, deletion) => sum + deletion.removed, 0);
   const { version = null, modelDigest = null } = published ?? {};
   const rebuilt = published?.deletions.includes(requestId) ? published.rebuilt : [];
-  const result = { requestId, samples, removed, version, modelDigest, rebuilt, elapsedMs };
+  const { files: certificates, left } = written;
+  const result = {
+    ...{ requestId, samples, removed, version, modelDigest, rebuilt, elapsedMs },
+    ...{ certificates, certificatesLeft: left },
+  };
   context.print(result, () =>
     [
       removed > 0
         ? `Request ${requestId}: ${removed} samples deleted, ${rebuilt.length} adapters rebuilt.`
         : `Request ${requestId}: no such sample is retained; should one arrive, it is refused.`,
       `Version ${version} is published without them, ${elapsedMs} ms after the command; digest ${modelDigest}`,
+      ...certificates.map((file) => `Certificate: ${file}`),
+      ...(left > 0
+        ? [`${left} more: \`legonet certificate ${requestId} --sample SAMPLE -o FILE\``]
+        : []),
     ].join('\n'),
   );
 }

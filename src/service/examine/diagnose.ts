@@ -4,6 +4,7 @@ import { logOf, openDatabaseOf, unreachable } from '../../log/open.js';
 import type { Settings } from '../../settings.js';
 import type { Database } from '../../store/database.js';
 import { readLag } from '../catch-up.js';
+import { examineAuditLog } from './audit-log.js';
 import { examineDatabase, migrationsFinding } from './database.js';
 import { examineMachine } from './machine.js';
 import { examinePipeline } from './pipeline.js';
@@ -52,7 +53,7 @@ async function examineStores(settings: Settings, database: Database): Promise<Fi
     const found = (await log.examine?.()) ?? [];
     const { lag, finding } = await look({ settings, database, log });
     const pipeline = await examinePipeline(database, lag, settings.erasureDeadlineMs);
-    return [...found, finding, ...pipeline];
+    return [...found, finding, ...pipeline, ...(await examineAuditLog(settings, database))];
   } finally {
     await log.close();
   }

@@ -11,16 +11,3 @@ export async function readAttestation(
   );
   return rows[0]?.attestation;
 }
-
-/** Ids of the samples that a request has deleted and that have certificates; the first `limit`. */
-export async function readCertifiable(
-  client: Queryable,
-  requestId: string,
-  limit: number,
-): Promise<string[]> {
-  const { rows } = await client.query<{ sample_id: string }>(
-    'SELECT sample_id FROM evidence WHERE request_id = $1 ORDER BY sample_id LIMIT $2',
-    [requestId, limit],
-  );
-  return rows.map((row) => row.sample_id);
-}
