@@ -6,10 +6,10 @@ import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { buildModel } from '#src/model/build.js';
 import { contentDigest } from '#src/projection/interpret.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
-import { expectCertified, expectReplayed } from './expect-audited.js';
 import { expected, histories as randomHistories, type Step } from './histories.js';
 import { tinyModel } from './models.js';
 import { Pipeline } from './pipeline.js';
+import { expectCertified, expectReplayed } from './replay-database.js';
 import { memorySigner } from './signer.js';
 
 const model = tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } });
