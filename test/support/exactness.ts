@@ -5,11 +5,11 @@ import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { buildModel } from '#src/model/build.js';
 import { contentDigest } from '#src/projection/interpret.js';
-import { expectCertified, expectReplayed } from './replay-database.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { expected, histories as randomHistories, type Step } from './histories.js';
 import { tinyModel } from './models.js';
 import { Pipeline } from './pipeline.js';
+import { expectCertified, expectReplayed } from './replay-database.js';
 import { memorySigner } from './signer.js';
 
 const model = tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } });

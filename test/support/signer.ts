@@ -1,4 +1,4 @@
-import { newKey, type Signer } from '#src/publish/signer.js';
+import { newKey, newMemory, type Signer } from '#src/publish/signer.js';
 
 /** A key of its own, and the last checkpoint in memory. */
 export function memorySigner(key = newKey()): () => Promise<Signer> {
@@ -6,6 +6,7 @@ export function memorySigner(key = newKey()): () => Promise<Signer> {
   const signer: Signer = {
     key,
     origin: key.name,
+    memory: newMemory(),
     checkpoints: {
       name: 'memory',
       read: async () => last,
