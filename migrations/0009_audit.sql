@@ -5,7 +5,9 @@ CREATE TABLE tlog_batches (
   batch       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   count       int NOT NULL,
   entries     bytea,                   -- as a bundle has them; null once they are in the log
-  first_index bigint                   -- in the log; null until then
+  first_index bigint,                  -- in the log; null until then
+  xact        xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  seen        pg_snapshot              -- of a train-intent: what was there when it was queued
 );
 ALTER TABLE tlog_batches ALTER entries SET STORAGE EXTERNAL;
 CREATE INDEX tlog_batches_waiting ON tlog_batches (batch) WHERE first_index IS NULL;

@@ -45,7 +45,8 @@ export async function declareIntent(
     retainedRoot: root,
     retained: BigInt(count),
   });
-  const batch = await queueEntries(pool, [entry]);
+  // The next build sees all that is before it in the log: see docs/assurance.md.
+  const batch = await queueEntries(pool, [entry], true);
   return { entry, batch, declaredAt };
 }
 

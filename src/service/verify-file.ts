@@ -10,7 +10,7 @@ import {
   verifyReceipt,
 } from '../audit/certificate/receipt.js';
 import { NOT_SHOWN, parseCertificate } from '../audit/certificate/schema.js';
-import { verifyCertificate } from '../audit/certificate/verify.js';
+import { type Verification, verifyCertificate } from '../audit/certificate/verify.js';
 import type { membershipCommitment } from '../audit/commitment.js';
 import { claimOf, verifyReplay } from '../audit/replay/verify.js';
 import { LegonetError } from '../errors.js';
@@ -62,7 +62,7 @@ export async function verifyFile(
   const text = await readText(path);
   if (text.includes(`"type":"${RECEIPT_TYPE}"`)) return receiptOf(text, options);
   const receipt = options.receipt === undefined ? null : await readText(options.receipt);
-  const opened = receipt === null ? null : openReceipt(receipt, options.vkey);
+  const opened = receipt === null ? null : openReceipt(receipt, keysOfLog(text, options.vkey));
   const proofs = verifyCertificate(text, {
     vkey: options.vkey,
     level: options.level === 0 ? 0 : 1,
@@ -106,8 +106,17 @@ function receiptOf(text: string, { vkey, level }: VerifyFileOptions): FileVerifi
   };
 }
 
-function openReceipt(text: string, vkey: string) {
-  const { ok, checks } = verifyReceipt(text, vkey);
+/** The key that is trusted, and those that the certificate shows to be the same log's. */
+function keysOfLog(text: string, vkey: string): string[] {
+  const { level } = verifyCertificate(text, { vkey, level: 0 });
+  const rotations = level === null ? [] : parseCertificate(text).log.rotations;
+  return [vkey, ...rotations.flatMap(({ from, to }) => [from, to])];
+}
+
+/** A receipt that one of the log's keys has signed, for the key may have been rotated since. */
+function openReceipt(text: string, keys: readonly string[]) {
+  const results = keys.map((vkey) => verifyReceipt(text, vkey));
+  const { ok, checks } = results.find((result) => result.ok) ?? (results[0] as Verification);
   const failed = checks.find(({ outcome }) => outcome === 'failed');
   const check: Check = {
     name: 'receipt',

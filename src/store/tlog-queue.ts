@@ -2,15 +2,19 @@ import type { Queryable } from './database.js';
 
 /**
  * Queues entries for the audit log, in the transaction of what they record: there is no entry without
- * its event, nor event without its entry. Returns the batch by which they are found in the log.
+ * its event, nor event without its entry. Returns the batch by which they are found in the log. A
+ * `barrier` comes before all that is not committed yet, whenever it was queued: so what is before it in the log
+ * was there for whoever looks after it.
  */
 export async function queueEntries(
   client: Queryable,
   entries: readonly Uint8Array[],
+  barrier = false,
 ): Promise<bigint> {
   const { rows } = await client.query<{ batch: bigint }>(
-    'INSERT INTO tlog_batches (count, entries) VALUES ($1, $2) RETURNING batch',
-    [entries.length, packEntries(entries)],
+    `INSERT INTO tlog_batches (count, entries, seen)
+     VALUES ($1, $2, CASE WHEN $3 THEN pg_current_snapshot() END) RETURNING batch`,
+    [entries.length, packEntries(entries), barrier],
   );
   return rows[0]?.batch ?? 0n;
 }

@@ -72,15 +72,25 @@ async function sequenceSome(client: Queryable, memory: EdgeMemory): Promise<Sequ
   return { count: entries.length, from, to };
 }
 
-/** The head, and the first batches that wait. */
+/**
+ * The head, and the first batches that wait. In the order in which they were queued, but for what was not committed
+ * when a train-intent was: that comes after it, though a transaction that was slow may have queued it before.
+ */
 async function readWaiting(client: Queryable): Promise<BatchRow[]> {
   const { rows } = await client.query<BatchRow>(
-    `SELECT h.size, h.root, w.batch, w.entries FROM tlog_head h LEFT JOIN
-       (SELECT batch, entries
-        FROM (SELECT batch, entries, sum(count) OVER (ORDER BY batch) - count AS before
-              FROM tlog_batches WHERE first_index IS NULL ORDER BY batch LIMIT ${STEP}) AS waiting
+    `WITH intents AS MATERIALIZED
+       (SELECT batch, seen FROM tlog_batches WHERE first_index IS NULL AND seen IS NOT NULL)
+     SELECT h.size, h.root, w.batch, w.entries FROM tlog_head h LEFT JOIN
+       (SELECT * FROM
+          (SELECT batch, entries,
+                  sum(count) OVER (ORDER BY place, batch <> place, batch) - count AS before
+           FROM (SELECT batch, entries, count,
+                        coalesce((SELECT max(i.batch) FROM intents i
+                                  WHERE i.batch > b.batch AND NOT pg_visible_in_snapshot(b.xact, i.seen)),
+                                 batch) AS place
+                 FROM tlog_batches b WHERE first_index IS NULL) AS placed) AS waiting
         WHERE before < ${STEP}) AS w ON true
-     ORDER BY w.batch`,
+     ORDER BY w.before`,
   );
   return rows;
 }

@@ -92,4 +92,27 @@ describe('the audit log', () => {
       Buffer.from(rootOf((await all()).map(leafHash))),
     );
   });
+
+  test('has behind a train-intent what was not committed when that was, whenever it was queued', async () => {
+    const before = (await readHead(database.pool)).size;
+    const client = await database.pool.connect();
+    await client.query('BEGIN');
+    const slow = await queueEntries(client, [entry(1), entry(2)]);
+    const early = await queueEntries(database.pool, [entry(3)]);
+    const intent = await queueEntries(database.pool, [entry(4)], true);
+    const version = await queueEntries(database.pool, [entry(5)]);
+    await client.query('COMMIT');
+    client.release();
+    await sequence(database);
+    const at = (batch: bigint) => indexOf(database.pool, batch, 0);
+    expect([await at(early), await at(intent), await at(slow), await at(version)]).toEqual([
+      before,
+      before + 1,
+      before + 2,
+      before + 4,
+    ]);
+    expect((await all()).slice(before)).toEqual(
+      [3, 4, 1, 2, 5].map(entry).map((e) => Buffer.from(e)),
+    );
+  });
 });

@@ -47,7 +47,7 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
             await pipeline.finish();
             seen.push(...(await unseen(pipeline, seen)));
             await note(pipeline, seen, held);
-            await expectRetired(pipeline, held, steps);
+            await expectRetired(pipeline, held, steps, seen);
             const { retained, conflicts, rows } = expected(model, seen);
             await expectProjected(pipeline, retained, conflicts);
             const served = await latest(pipeline);
@@ -137,20 +137,41 @@ async function note({ database }: Pipeline, seen: readonly LogRecord[], held: He
 }
 
 /**
- * A version is retired as soon as a later one lacks something that it holds, and only then; but after a
- * replay, content that came back under another record counts as gone.
+ * A version is retired as soon as a later one lacks something that it holds, and only then; but content that went
+ * and came back in between, by another correction or in a replay under another record, counts as gone.
  */
-async function expectRetired({ database }: Pipeline, held: Held, steps: readonly Step[]) {
+async function expectRetired(
+  { database }: Pipeline,
+  held: Held,
+  steps: readonly Step[],
+  seen: readonly LogRecord[],
+) {
   const replayed = steps.some(({ kind }) => kind === 'replay');
   const { rows } = await database.pool.query(
-    'SELECT version, retired_at IS NOT NULL AS retired FROM versions ORDER BY version',
+    `SELECT v.version, v.retired_at IS NOT NULL AS retired, (v.cut ->> '0')::bigint AS cut,
+            (r.cut ->> '0')::bigint AS until
+     FROM versions v LEFT JOIN versions r ON r.version = v.retired_by ORDER BY v.version`,
   );
-  for (const { version, retired } of rows) {
+  for (const { version, retired, cut, until } of rows) {
     const own = [...(held.get(version) ?? [])];
-    const later = [...held].filter(([other]) => other > version);
-    const lacking = later.some(([, set]) => own.some((content) => !set.has(content)));
-    if (lacking || !replayed) expect([version, retired]).toEqual([version, lacking]);
+    const lacks = (set: ReadonlySet<string>) => own.some((content) => !set.has(content));
+    const lacking = [...held].some(([other, set]) => other > version && lacks(set));
+    if (lacking || !retired) expect([version, retired]).toEqual([version, lacking]);
+    else if (!replayed) {
+      const between = seen.filter(({ position }) => cut <= position && position < until);
+      const went = between.some(({ position }) => lacks(contentsAt(seen, position)));
+      expect([version, went]).toEqual([version, true]);
+    }
   }
+}
+
+/** Sample and content of all that is retained after the record at a position. */
+function contentsAt(seen: readonly LogRecord[], last: bigint): ReadonlySet<string> {
+  const { retained } = expected(
+    model,
+    seen.filter(({ position }) => position <= last),
+  );
+  return new Set([...retained].map(([id, digest]) => `${id} ${digest}`));
 }
 
 /** The tables are the decider's twin: the same samples with the same content, the same conflicts. */
