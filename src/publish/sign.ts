@@ -104,7 +104,10 @@ export async function checkSigned(client: Queryable, signer: Signer, head: Head)
   const { vkey, rotations } = await readKeys(client, head.size);
   const keys = record ? keysOf(vkey, rotations) : [];
   // First, and with our own key: an old backup may not know of it.
-  const trust = { keys: [...keys, verifierOf(signer.key)], origin: record?.origin ?? signer.origin };
+  const trust = {
+    keys: [...keys, verifierOf(signer.key)],
+    origin: record?.origin ?? signer.origin,
+  };
   await checkExtends(client, signer, head, trust);
   if (!record) return;
   if (record.vkey !== own) throw unknownKey(own, record.vkey, keys);
