@@ -43,6 +43,7 @@ const STATUS: Readonly<Record<string, number>> = {
   no_deletion: 404,
   nothing_deleted: 404,
   certificate_not_ready: 503,
+  listing_not_ready: 503,
 };
 
 function asHttpError(error: unknown): HttpError {

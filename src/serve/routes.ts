@@ -3,6 +3,7 @@ import { certificateRoutes } from './certificates.js';
 import { docsRoutes } from './docs.js';
 import { eventRoutes } from './events.js';
 import { healthRoutes } from './health.js';
+import { listingRoutes } from './listing.js';
 import { logRoutes } from './log.js';
 import { modelRoutes } from './model.js';
 import { predictRoutes } from './predict.js';
@@ -21,6 +22,7 @@ export const ROUTES: readonly Route[] = [
   ...subscriberRoutes,
   ...auditRoutes,
   ...certificateRoutes,
+  ...listingRoutes,
   ...logRoutes,
   ...healthRoutes,
   ...docsRoutes,

@@ -4,6 +4,8 @@ import { parseEnvelope, verifyEnvelope } from '#src/audit/dsse.js';
 import { formatVerifierKey, verifierOf } from '#src/audit/log/keys.js';
 import { sampleIngested, subjectErased } from '#src/events/cloud-event.js';
 import { certificateOf } from '#src/store/certificates.js';
+import { transaction } from '#src/store/database.js';
+import { auditedVersion, listingOf } from '#src/store/listing.js';
 import { toNewRecord } from '../support/history.js';
 import { deletion, ingests, openTestHttp, type TestHttp } from '../support/http.js';
 import { tinyModel } from '../support/models.js';
@@ -160,5 +162,36 @@ describe('the attestation of a version', () => {
     const answers = statuses.map(async (scope) => (await http.ask(of, scope)).status);
     expect(await Promise.all(answers)).toEqual([401, 403, 403, 200, 200, 200]);
     expect(await problem('/v1/versions/9/attestation')).toMatchObject({ code: 'no_version' });
+  });
+});
+
+describe('the listing over HTTP', () => {
+  const LISTING = '/v1/versions/latest/listing';
+
+  const written = (): Promise<Buffer> =>
+    transaction(http.service.database.pool, async (client) => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of listingOf(client, await auditedVersion(client))) pieces.push(piece);
+      return Buffer.concat(pieces);
+    });
+
+  test('is, to the byte, what the command line writes, for auditors alone', async () => {
+    const answer = await http.ask(LISTING, 'audit');
+    const { version } = (await http.json('/v1/versions/latest')) as { version: number };
+    expect(answer.headers.get('legonet-version')).toBe(String(version));
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(Buffer.from(await answer.arrayBuffer())).toEqual(await written());
+    expect((await http.ask(LISTING, 'predict')).status).toBe(403);
+    expect((await http.ask(LISTING, null)).status).toBe(401);
+  });
+
+  test('that nobody reads to its end keeps no connection', async () => {
+    for (let i = 0; i < 12; i++) {
+      const reading = new AbortController();
+      const answer = await http.ask(LISTING, 'audit', { signal: reading.signal });
+      reading.abort();
+      await answer.arrayBuffer().catch(() => undefined);
+    }
+    expect((await http.ask(LISTING, 'audit')).status).toBe(200);
   });
 });
