@@ -1,12 +1,15 @@
 import { z } from 'zod';
+import { inclusionProof } from '../audit/log/tile-proofs.js';
 import { parseEntriesPath, parseTilePath } from '../audit/log/tiles.js';
+import { formatTlogProof } from '../audit/log/tlog-proof.js';
 import { readKeys } from '../store/evidence.js';
 import { readSignedBundle, readSignedTile } from '../store/signed-log.js';
-import { readHead } from '../store/tlog.js';
+import { readHead, tileReader } from '../store/tlog.js';
 import { type Answer, json, text } from './answer.js';
 import * as answers from './answers.js';
 import { HttpError } from './problem.js';
 import { type Route, route } from './route.js';
+import { entryIndex } from './schemas.js';
 
 /** What is signed never changes, under any of its paths, and is for everybody. */
 const FOR_EVER = 'public, max-age=31536000, immutable';
@@ -69,6 +72,31 @@ export const logRoutes: readonly Route[] = [
     problems: tileProblems,
     handle: async ({ params }, { database: { pool } }) =>
       immutable(await readSignedTile(pool, parseTilePath(`tile/${params['*']}`))),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/log/proof/:index',
+    summary: 'That an entry is in the audit log',
+    description:
+      'A c2sp.org/tlog-proof@v1 file: the inclusion proof and the last signed checkpoint.',
+    scopes: null,
+    params: z.object({ index: entryIndex }),
+    answers: {
+      200: {
+        description: 'For any verifier of such files.',
+        content: { 'text/plain': z.string() },
+      },
+    },
+    problems: { 404: 'no_entry' },
+    handle: async ({ params: { index } }, { database: { pool } }) => {
+      const { checkpoint, signedSize } = await readHead(pool);
+      if (checkpoint === null || index >= signedSize) {
+        throw new HttpError('no_entry', 404, `the signed log has ${signedSize} entries`);
+      }
+      const hashes = await inclusionProof(index, signedSize, tileReader(pool));
+      const proof = formatTlogProof({ extra: null, index, hashes, checkpoint });
+      return text('text/plain; charset=utf-8', proof, { 'cache-control': 'no-cache' });
+    },
   }),
   route({
     method: 'GET',

@@ -13,6 +13,8 @@ const natural = (least: number) =>
 /** A number in a path. */
 export const versionNumber = natural(1);
 export const adapterNumber = natural(0);
+/** Of an entry of the audit log. */
+export const entryIndex = natural(0);
 
 /** Rows to a page, unless the client wants fewer. */
 const PAGE = 1000;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Finding } from '#src/log/finding.js';
 import { createClient } from '#src/log/kafka/connection.js';
@@ -18,6 +19,7 @@ import {
   type World,
 } from '../support/kafka-world.js';
 import { tinyModel } from '../support/models.js';
+import { SCRATCH } from '../support/scratch.js';
 
 const missing = await kafkaMissing();
 const model = tinyModel();
@@ -33,7 +35,11 @@ describe.skipIf(missing)('on Kafka', () => {
   async function openedWorld(deadlineMs?: number) {
     const { brokers } = await testBroker();
     world = await openWorld(brokers, model, deadlineMs === undefined ? {} : { deadlineMs });
-    environment = { ...environmentOf(world), LEGONET_DATA_DIR: folder };
+    environment = {
+      ...environmentOf(world),
+      LEGONET_DATA_DIR: folder,
+      LEGONET_AUDIT_DIR: join(SCRATCH, 'audit'),
+    };
   }
 
   beforeAll(async () => {

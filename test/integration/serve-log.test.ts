@@ -6,6 +6,7 @@ import { type Checkpoint, openCheckpoint } from '#src/audit/log/checkpoint.js';
 import { formatVerifierKey, parseVerifierKey, verifierOf } from '#src/audit/log/keys.js';
 import { treeRoot } from '#src/audit/log/tile-proofs.js';
 import { entriesPath, splitHashes, tilePath, tilesOf } from '#src/audit/log/tiles.js';
+import { parseTlogProof, verifyTlogProof } from '#src/audit/log/tlog-proof.js';
 import { readHead } from '#src/store/tlog.js';
 import { queueEntries } from '#src/store/tlog-queue.js';
 import { sequence } from '#src/store/tlog-sequence.js';
@@ -72,6 +73,21 @@ describe('the served log', () => {
       const hashes = splitHashes(await bytes(tilePath(tile)));
       expect(entries.map(leafHash)).toEqual(hashes);
     }
+  });
+
+  test('proves each entry to any verifier of tlog-proofs, and none beyond', async () => {
+    const { size } = await checkpoint();
+    const verifier = await key();
+    const [entry = utf8('')] = parseBundle(await bytes(entriesPath({ index: 0, width: 1 })));
+    for (const index of [0, 300, size - 1]) {
+      const proof = parseTlogProof(await (await get(`v1/log/proof/${index}`)).text());
+      expect(proof.index).toBe(index);
+      const trust = { keys: [verifier], origin: verifier.name };
+      const verify = () => verifyTlogProof(proof, leafHash(entry), trust);
+      if (index === 0) expect(verify).not.toThrow();
+      else expect(verify).toThrow();
+    }
+    expect(await problem(`v1/log/proof/${size}`)).toEqual([404, 'no_entry', 'no-store']);
   });
 
   test('goes on to serve what was a partial tile, as it was, when the tile is full', async () => {

@@ -54,6 +54,7 @@ const REQUESTS: Readonly<Record<string, readonly [string, RequestInit?][]>> = {
   'GET /v1/versions/:version/attestation': [['2'], ['99'], ['x']],
   'GET /tile/entries/*': [['000.p/40'], ['000'], ['x']],
   'GET /tile/*': [['0/000.p/40'], ['0/000'], ['x']],
+  'GET /v1/log/proof/:index': [['0'], ['999999'], ['x']],
 };
 
 async function check(route: Route, argument: string, init: RequestInit = {}): Promise<number> {
