@@ -34,7 +34,7 @@ export async function publishPending(options: PublisherOptions): Promise<number[
        ORDER BY id LIMIT ${BATCH}`,
     );
     const published = rows.filter(({ kind }) => kind === 'published').map(({ version }) => version);
-    reached('publish.found');
+    if (rows.length > 0) reached('publish.found');
     // What these rows announce was queued with them: it is in the log before anybody hears of it.
     const signer = await options.signer();
     await Promise.all([

@@ -1,6 +1,6 @@
 import { equalBytes } from '../audit/bytes.js';
 import { checkRotations, keysOf } from '../audit/certificate/keys.js';
-import { openCheckpoint, signCheckpoint } from '../audit/log/checkpoint.js';
+import { openCheckpoint, signCheckpoint, type Trust } from '../audit/log/checkpoint.js';
 import { formatVerifierKey, type VerifierKey, verifierOf } from '../audit/log/keys.js';
 import { treeRoot } from '../audit/log/tile-proofs.js';
 import { LegonetError } from '../errors.js';
@@ -104,7 +104,11 @@ export async function checkSigned(client: Queryable, signer: Signer, head: Head)
   const { vkey, rotations } = await readKeys(client, head.size);
   const keys = record ? keysOf(vkey, rotations) : [];
   // First, and with our own key: an old backup may not know of it.
-  await checkExtends(client, signer, head, [...keys, verifierOf(signer.key)]);
+  const trust = {
+    keys: [...keys, verifierOf(signer.key)],
+    origin: record?.origin ?? signer.origin,
+  };
+  await checkExtends(client, signer, head, trust);
   if (!record) return;
   if (record.vkey !== own) throw unknownKey(own, record.vkey, keys);
   try {
@@ -136,13 +140,13 @@ const unsoundRotation = (reason: string) =>
 
 async function checkExtends(
   client: Queryable,
-  { checkpoints, origin }: Signer,
+  { checkpoints }: Signer,
   head: Head,
-  keys: readonly VerifierKey[],
+  trust: Trust,
 ): Promise<void> {
   const note = (await checkpoints.read()) ?? head.checkpoint;
   if (note === null) return;
-  const last = openLast(note, keys, origin, checkpoints.name);
+  const last = openLast(note, trust, checkpoints.name);
   if (last.size > head.size) {
     throw new LegonetError(
       'log_behind',
@@ -161,9 +165,9 @@ async function checkExtends(
   );
 }
 
-function openLast(note: string, keys: readonly VerifierKey[], origin: string, name: string) {
+function openLast(note: string, trust: Trust, name: string) {
   try {
-    return openCheckpoint(note, { keys, origin });
+    return openCheckpoint(note, trust);
   } catch (cause) {
     if (!(cause instanceof LegonetError)) throw cause;
     throw new LegonetError(

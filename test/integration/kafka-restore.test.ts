@@ -1,4 +1,10 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keepSigner } from '#src/publish/keep-signer.js';
+import { logDirectory } from '#src/publish/signer.js';
+import { readSettings } from '#src/settings.js';
+import { openDatabase } from '#src/store/database.js';
 import { readStatus } from '#src/store/status.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { deletion, ingests } from '../support/http.js';
@@ -6,6 +12,7 @@ import { kafkaMissing, testBroker } from '../support/kafka.js';
 import { logOptions, QUICK_MS } from '../support/kafka-log.js';
 import { openWorld, untilDone, type World } from '../support/kafka-world.js';
 import { tinyModel } from '../support/models.js';
+import { SCRATCH } from '../support/scratch.js';
 
 const missing = await kafkaMissing();
 const model = tinyModel();
@@ -50,6 +57,19 @@ describe.skipIf(missing)('a database that is restored, with the log on Kafka', (
     }
   }
 
+  /** Throws unless the checkpoint has kept the database from being signed. */
+  async function loseCheckpoint({ url }: TestDatabase): Promise<void> {
+    const settings = readSettings({ DATABASE_URL: url, LEGONET_DATA_DIR: SCRATCH });
+    const database = openDatabase(url, 2);
+    try {
+      const refused = { code: expect.stringMatching(/^log_(behind|forked)$/) };
+      await expect(keepSigner(settings, database)()).rejects.toMatchObject(refused);
+      await rm(join(await logDirectory(settings, database), 'checkpoint'));
+    } finally {
+      await database.close();
+    }
+  }
+
   test('hears from the log all that came after the backup, though it was compacted meanwhile', async () => {
     const lived = await made();
     const before = await worked(lived, () => [...ingests(model, 's', 20), deletion('s0')]);
@@ -63,6 +83,8 @@ describe.skipIf(missing)('a database that is restored, with the log on Kafka', (
     expect(after.gone).toEqual(['s0', 's1', 's2', 't3']);
     expect(after.retained).toBe(21n);
     expect(after.modelDigest).not.toBe(before.modelDigest);
+    // It is behind what was signed. Nothing newer is there, so an operator takes the checkpoint away.
+    await loseCheckpoint(backup);
     const { version, ...restored } = await worked(backup, () => []);
     expect(restored).toEqual({
       modelDigest: after.modelDigest,

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { formatSignerKey } from '#src/audit/log/keys.js';
 import { treeRoot } from '#src/audit/log/tile-proofs.js';
-import { logDirectory } from '#src/publish/signer.js';
+import { rotateKey } from '#src/publish/rotate.js';
+import { keyFile, logDirectory, newKey } from '#src/publish/signer.js';
 import { diagnose } from '#src/service/examine/diagnose.js';
 import { readSettings } from '#src/settings.js';
 import { readHead, tileReader } from '#src/store/tlog.js';
@@ -122,7 +124,6 @@ describe('an old backup', () => {
       await expect(service.happen(...several(2))).rejects.toMatchObject({ code: 'log_behind' });
     });
     const old = await backup();
-    const { rotateKey } = await import('#src/publish/rotate.js');
     await rotateKey(audited.settings, audited.service.database, undefined);
     await on(old, async (service) => {
       await expect(service.happen(deleted(1, 'r1'))).rejects.toMatchObject({
@@ -210,11 +211,19 @@ test('a damaged checkpoint stops the service, and one that is lost is found by t
   expect(await findings(audited.url)).toMatchObject([{ ok: true }, { ok: true }]);
 });
 
+test('the doctor finds a key that others may read', async () => {
+  await audited.happen(...several(5));
+  const file = keyFile(await logDirectory(audited.settings, audited.service.database));
+  await chmod(file, 0o644);
+  const found = await diagnose(audited.settings, { environment: {}, now: Date.now });
+  expect(found.filter(({ ok }) => !ok)).toMatchObject([
+    { name: 'secret signing key', remedy: `chmod o= ${file}` },
+  ]);
+});
+
 test('the doctor finds a process without the log’s key', async () => {
   await audited.happen(...several(20));
   const directory = await logDirectory(audited.settings, audited.service.database);
-  const { keyFile, newKey } = await import('#src/publish/signer.js');
-  const { formatSignerKey } = await import('#src/audit/log/keys.js');
   const unknown = { name: 'signing key', ok: false, remedy: expect.stringContaining('Several') };
   await writeFile(keyFile(directory), `${formatSignerKey(newKey())}\n`);
   expect(await findings(audited.url)).toMatchObject([unknown]);

@@ -49,6 +49,7 @@ export const contract = {
     modelDigest: digest,
     rebuilt: z.array(adapter),
     elapsedMs: z.number().positive(),
+    certificates: z.array(z.string()),
   }),
   rebuild: z.object({ modelDigest: digest, published: digest.nullable(), equal: z.boolean() }),
   predict: z.array(

@@ -4,7 +4,7 @@ import { inlineCompute } from '#src/build/compute.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { KafkaLog, type KafkaLogOptions } from '#src/log/kafka/log.js';
 import type { Model } from '#src/model/model.js';
-import { openSigner } from '#src/publish/signer.js';
+import { keepSigner } from '#src/publish/keep-signer.js';
 import { readLag } from '#src/service/catch-up.js';
 import { canRecover, ROLES, type Role, runRole } from '#src/service/roles.js';
 import type { Service } from '#src/service/service.js';
@@ -123,7 +123,7 @@ async function openProcess(url: string, model: Model, options: KafkaLogOptions) 
     await log.close();
     await database.close();
   };
-  const signer = () => openSigner(settings, database);
+  const signer = keepSigner(settings, database);
   return { settings, database, log, model, kernel, compute, logger, signer, close };
 }
 

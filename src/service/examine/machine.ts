@@ -1,4 +1,4 @@
-import { type Stats, statfsSync, statSync } from 'node:fs';
+import { readdirSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { plainKernel } from '../../kernel/plain.js';
 import { loadWasmKernel } from '../../kernel/wasm.js';
@@ -81,13 +81,20 @@ export function directoryFinding(dataDir: string): Finding {
 /** A certificate is shown to everybody anyway. */
 const SECRET_FILE = /^(?:DATABASE|KAFKA|LEGONET)_[A-Z_]+(?<!_CA|_CERT)_FILE$/;
 
-export function secretsOf({ dataDir }: Settings, environment: NodeJS.ProcessEnv): Secret[] {
+/** The key of each audit log that has one of its own. */
+function signingKeys(directory: string): Secret[] {
+  const logs = look(directory)?.isDirectory() ? readdirSync(directory) : [];
+  return logs.map((log) => ({ name: 'signing key', path: join(directory, log, 'signing-key') }));
+}
+
+export function secretsOf({ dataDir, audit }: Settings, environment: NodeJS.ProcessEnv): Secret[] {
   const named = Object.entries(environment).flatMap(([name, path]) =>
     SECRET_FILE.test(name) && path ? [{ name, path }] : [],
   );
   const own = [
     { name: 'HTTP token', path: join(dataDir, 'http-token') },
     { name: 'password of the embedded server', path: join(dataDir, 'postgres', 'password') },
+    ...signingKeys(audit.directory),
   ];
   return [...named, ...own.filter(({ path }) => look(path))];
 }
