@@ -9,6 +9,7 @@ export function addAuditCommands(add: Add, below: (parent: Command) => Add): voi
     .option('--receipt <file>', "the sample's receipt: is the certificate of that sample?")
     .option('--log <place>', 'directory or URL of the log, for level 2')
     .option('--listing <file>', "the auditor's listing of the version, for level 2")
+    .option('--earlier <file>', 'the listing of a version before; may be repeated', collect)
     .option('--data <dir>', 'what `legonet audit data` has written, for level 3')
     .option(...JSON_FLAG)
     .addHelpText(

@@ -30,6 +30,8 @@ export type VerifyFileOptions = {
   /** Directory or URL of the log; needed from level 2 on, as is the listing. */
   readonly log?: string | undefined;
   readonly listing?: string | undefined;
+  /** Listings of earlier versions. */
+  readonly earlier?: readonly string[] | undefined;
   /** Directory of the samples and the model; needed at level 3. */
   readonly data?: string | undefined;
 };
@@ -128,14 +130,15 @@ function openReceipt(text: string, keys: readonly string[]) {
 
 async function verifyFurther(
   text: string,
-  { vkey, level, log, listing, data }: VerifyFileOptions,
+  { vkey, level, log, listing, earlier = [], data }: VerifyFileOptions,
   signal: AbortSignal,
 ): Promise<{ readonly checks: LevelCheck[]; readonly level: Level }> {
   const replayed = await verifyReplay({
     vkey,
     claim: claimOf(parseCertificate(text)),
     log: openLog(log ?? '', signal),
-    listing: createReadStream(listing ?? '', { highWaterMark: 1 << 20 }),
+    listing: streamOf(listing ?? ''),
+    earlier: earlier.map(streamOf),
     hashes: {
       sha256: fastHash,
       pairs: await loadHashPairs(),
@@ -149,6 +152,11 @@ async function verifyFurther(
   const rebuilt = await verifyModel(data ?? '', replayed.found, signal);
   checks.push(...rebuilt.map((check): LevelCheck => ({ ...check, level: 3 })));
   return { checks, level: rebuilt.every(({ outcome }) => outcome === 'ok') ? 3 : 2 };
+}
+
+/** Opened when it is read, so that one that is not there fails where it is needed. */
+async function* streamOf(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path, { highWaterMark: 1 << 20 });
 }
 
 const MEMBERSHIP = 'legonet.membership.v1\n';

@@ -75,7 +75,8 @@ describe('the truth passes', () => {
     expect(version.trained.filter(({ builtIn }) => builtIn === 3)).toHaveLength(
       last.adapters.length,
     );
-    expect(await failures(honest, version)).toEqual([]);
+    const earlier = [listingOf(version, honest.retained.values())];
+    expect(await failures(honest, version, undefined, { earlier })).toEqual([]);
   });
 
   test('of what comes between cut and train-intent: it may be in the version or not', async () => {
@@ -199,6 +200,20 @@ test('a stale adapter carried, with a set that has grown since', async () => {
   const { adapters } = liar.ingest('more');
   const version = liar.build({ carried: adapters.slice(0, 1) });
   await caught(liar, version, ['carried']);
+});
+
+test('a stale adapter carried, whose set has lost a sample: caught with the listing from before', async () => {
+  const liar = world();
+  const first = liar.versions[0] as Version;
+  const before = listingOf(first, liar.retained.values());
+  const { adapters } = liar.remove('sample-7').sample;
+  const version = liar.build({ carried: adapters.slice(0, 1) });
+  // Without that listing it shows at level 3, and in the deleted sample's certificate.
+  expect(await failures(liar, version)).toEqual([]);
+  const listing = listingOf(version, liar.retained.values());
+  await caught(liar, version, ['carried-sets'], listing, { earlier: [before] });
+  const other = listingOf(first, liar.retained.values());
+  expect(await failures(liar, version, listing, { earlier: [other] })).toEqual(['carried-sets']);
 });
 
 test('the listing of another version', async () => {

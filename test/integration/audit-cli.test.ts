@@ -86,6 +86,7 @@ beforeAll(async () => {
   writeFileSync(at('MODEL.json'), JSON.stringify(MODEL));
   await done('init', at('MODEL.json'));
   await happen(...Array.from({ length: 300 }, (_, i) => event('ingested', content(`s${i}`, i))));
+  await done('audit', 'listing', at('listing-1'));
   await done('audit', 'export', at('log'));
   writeFileSync(at('kept'), readFileSync(at('log/checkpoint')));
   await happen(
@@ -129,9 +130,10 @@ describe('verify', () => {
     expect(failed(two)).toEqual([]);
     expect(two).toMatchObject({ code: 0, stderr: '' });
     expect(two.stdout).toContain('the certificate holds, at level 2');
-    const three = await verify(...args, '--data', at('data'));
+    const three = await verify(...args, '--data', at('data'), '--earlier', at('listing-1'));
     expect(failed(three)).toEqual([]);
     expect(three.stdout).toContain('the certificate holds, at level 3');
+    expect(three.stdout).toContain('ok     carried-sets:');
   });
 
   test('reads the log from a URL as well', async () => {

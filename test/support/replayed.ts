@@ -70,10 +70,21 @@ export const replayed = (
     without = [],
     log = sourceOf(world),
     claim = claimFor(world, version),
+    earlier = [],
   }: {
     readonly without?: readonly ReplayCheckName[];
     readonly log?: LogSource;
     readonly claim?: Claim;
+    readonly earlier?: readonly Uint8Array[];
   } = {},
 ): Promise<Replay> =>
-  verifyReplay({ claim, vkey: world.vkey(0), log, listing: pieces(listing) }, new Set(without));
+  verifyReplay(
+    {
+      claim,
+      vkey: world.vkey(0),
+      log,
+      listing: pieces(listing),
+      earlier: earlier.map((one) => pieces(one)),
+    },
+    new Set(without),
+  );

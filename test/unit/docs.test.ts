@@ -74,6 +74,10 @@ test.each(pages)('%s names files and folders that are there', (page) => {
   ).toEqual([]);
 });
 
+test.each(pages)('%s has no trace of a conflict in merging', (page) => {
+  expect(read(page)).not.toMatch(/^(?:<{7}|>{7}|(?:> ){6}>)/m);
+});
+
 test('the README begins with the two commands', () => {
   const [first, second] = blocks.filter(
     ({ page, language }) => page === 'README.md' && language === 'sh',
@@ -129,6 +133,9 @@ describe('the reference', () => {
       [],
     );
     expect(errors.filter((code) => !thrown.has(code))).toEqual([]);
+    // In order, each once, and nothing else in the page's one table.
+    expect(errors).toEqual([...new Set(errors)].sort());
+    expect(read('docs/reference/errors.md').match(/^\|/gm)).toHaveLength(errors.length + 2);
   });
 
   test('has every code of events that cannot be read, and of dead letters', () => {

@@ -1,4 +1,4 @@
-import { adaptersRoot, setsRoot } from '../adapters.js';
+import { adaptersRoot, setsRoot, type TrainedAdapter } from '../adapters.js';
 import { concat, equalBytes, toHex, utf8 } from '../bytes.js';
 import { type Checklist, must } from '../certificate/checklist.js';
 import { leafHash, sha256 } from '../hash.js';
@@ -62,7 +62,7 @@ export function checkSets(
   listed: Listed,
   { leaf, intent }: LoggedVersion,
   { pairs }: Hashes = {},
-): void {
+): TrainedAdapter[] | undefined {
   list.check('retained-set', () => {
     const { setRoot, members } = retainedSet(listed, pairs);
     must(
@@ -71,18 +71,21 @@ export function checkSets(
     );
     return `the root over the ${members} retained samples is the version's`;
   });
-  list.check('adapter-sets', () => {
-    const trained = trainedAdapters(listed, membersOf(listed), pairs);
-    must(
-      equalBytes(setsRoot(trained), intent.sets),
-      'the training sets have other roots than the train-intent declared',
-    );
-    must(
-      equalBytes(adaptersRoot(trained), leaf.adapters),
-      'training sets, weights digests and versions built in do not lead to the root of the version',
-    );
-    return `the roots of all ${trained.length} training sets are those of the version and its train-intent`;
-  });
+  const trained = list.value(
+    'adapter-sets',
+    () => trainedAdapters(listed, membersOf(listed), pairs),
+    (trained) => {
+      must(
+        equalBytes(setsRoot(trained), intent.sets),
+        'the training sets have other roots than the train-intent declared',
+      );
+      must(
+        equalBytes(adaptersRoot(trained), leaf.adapters),
+        'training sets, weights digests and versions built in do not lead to the root of the version',
+      );
+      return `the roots of all ${trained.length} training sets are those of the version and its train-intent`;
+    },
+  );
   list.check('weights', () => {
     const { adapters } = listed.head;
     const root = rootOf(adapters.map(({ weights }) => leafHash(weights)));
@@ -90,6 +93,7 @@ export function checkSets(
     must(equalBytes(model, leaf.model), 'the weights digests do not lead to the model digest');
     return `the weights digests lead to the model digest ${toHex(model)}`;
   });
+  return trained;
 }
 
 /** An adapter that is carried cannot have a member that came after it was built. */

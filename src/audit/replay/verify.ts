@@ -4,6 +4,7 @@ import { readUnsigned } from '../certificate/keys.js';
 import type { Certificate } from '../certificate/schema.js';
 import { openCheckpoint } from '../log/checkpoint.js';
 import { checkCarried, checkSamples, checkSets, short } from './checks.js';
+import { checkEarlier } from './earlier.js';
 import { keysFrom } from './key-chain.js';
 import { type Hashes, type Listed, readListed } from './listed.js';
 import { type LogSource, type ReplayedLog, replayLog } from './log.js';
@@ -26,6 +27,7 @@ export const REPLAY_CHECKS = [
   'adapter-sets',
   'weights',
   'carried',
+  'carried-sets',
 ] as const;
 
 export type ReplayCheckName = (typeof REPLAY_CHECKS)[number];
@@ -57,6 +59,8 @@ export type ReplayInput = {
   readonly log: LogSource;
   /** The listing of that version. */
   readonly listing: AsyncIterable<Uint8Array>;
+  /** Listings of versions before it, as far as they were kept. */
+  readonly earlier?: readonly AsyncIterable<Uint8Array>[];
   readonly hashes?: Hashes & { readonly sha256?: (bytes: Uint8Array) => Uint8Array };
 };
 
@@ -102,8 +106,10 @@ async function replay(list: List, input: ReplayInput): Promise<Replay['found'] |
   });
   if (!listed) return undefined;
   checkSamples(list, log, version, reading.problem());
-  checkSets(list, listed, version, input.hashes);
+  const trained = checkSets(list, listed, version, input.hashes);
   checkCarried(list, listed, log, version);
+  const { earlier = [], hashes } = input;
+  if (trained) await checkEarlier(list, trained, log.versions, earlier, hashes);
   return { log, listed, version };
 }
 

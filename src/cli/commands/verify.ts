@@ -15,16 +15,17 @@ type Options = {
   readonly receipt?: string;
   readonly log?: string;
   readonly listing?: string;
+  readonly earlier?: readonly string[];
   readonly data?: string;
 };
 
 export async function run(context: Context, file: string, options: Options): Promise<ExitCode> {
   const vkey = await readVerifierKey(options.key);
-  const { receipt, log, data } = options;
+  const { receipt, log, earlier, data } = options;
   // The data come with the listing of the same version.
   const listing = options.listing ?? (data === undefined ? undefined : join(data, 'listing'));
   const level = levelOf({ ...options, ...(listing !== undefined && { listing }) });
-  const asked = { vkey, level, receipt, log, listing, data };
+  const asked = { vkey, level, receipt, log, listing, earlier, data };
   const result = await verifyFile(file, asked, context.signal);
   context.print(result, () => report(file, result));
   return result.ok ? 0 : 1;
