@@ -19,7 +19,10 @@ export const listingRoutes: readonly Route[] = [
     answers: {
       200: {
         description: 'Of one moment. Kept by nobody in between.',
-        headers: { 'legonet-version': 'The version that it is of.' },
+        headers: {
+          'content-disposition': 'A name for the file.',
+          'legonet-version': 'The version that it is of.',
+        },
         content: { 'application/octet-stream': answers.binary },
       },
     },
