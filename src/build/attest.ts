@@ -1,8 +1,9 @@
 import type { ClientBase } from 'pg';
-import { adapterEntry, setEntry, type TrainedAdapter } from '../audit/adapters.js';
+import { adapterEntry, setEntry } from '../audit/adapters.js';
 import { fromHex } from '../audit/bytes.js';
 import { leafHash, sha256 } from '../audit/hash.js';
 import { encodeLeaf } from '../audit/leaves.js';
+import type { SetState } from '../audit/sets/pages.js';
 import { EMPTY } from '../audit/sets/tree.js';
 import { type Retirement, unlearningPayload } from '../audit/statement.js';
 import { LegonetError } from '../errors.js';
@@ -41,7 +42,7 @@ export async function declareIntent(
     kind: 'train-intent',
     config: fromHex(model.digest),
     code: codeDigest(),
-    sets: setTree.root(plan.digests.map((_, adapter) => setEntry(adapterSet(sets, adapter)))),
+    sets: setTree.root(plan.digests.map((_, adapter) => stateOf(sets, adapter))),
     retainedRoot: root,
     retained: BigInt(count),
   });
@@ -50,18 +51,25 @@ export async function declareIntent(
   return { entry, batch, declaredAt };
 }
 
-/** Of the last build: few adapters change from one to the next. */
-const setTree = new EntryTree();
-const adapterTree = new EntryTree();
+type TrainingSet = Pick<SetState, 'root' | 'count'>;
+type Trained = TrainingSet & { readonly digest: string; readonly builtIn: number };
+
+const isSameSet = (a: TrainingSet, b: TrainingSet): boolean =>
+  a.root === b.root && a.count === b.count;
+
+/** Of the last build. */
+const setTree = new EntryTree<TrainingSet>(isSameSet, (set) => setEntry(entryOf(set)));
+const adapterTree = new EntryTree<Trained>(
+  (a, b) => isSameSet(a, b) && a.digest === b.digest && a.builtIn === b.builtIn,
+  ({ digest, builtIn, ...set }) =>
+    adapterEntry({ ...entryOf(set), weights: fromHex(digest), builtIn }),
+);
+
+const entryOf = ({ root, count }: TrainingSet) => ({ setRoot: root, members: BigInt(count) });
 
 const NO_SET = { root: EMPTY, count: 0 };
 
 const stateOf = ({ states }: SetsAtCut, set: number) => states.get(set) ?? NO_SET;
-
-function adapterSet(sets: SetsAtCut, adapter: number) {
-  const { root, count } = stateOf(sets, adapter);
-  return { setRoot: root, members: BigInt(count) };
-}
 
 /** The projection counts and marks in its way, the sets in theirs: they must come to the same. */
 function checkSets(plan: BuildPlan, sets: SetsAtCut): void {
@@ -87,7 +95,7 @@ export async function recordVersion(
   const { version, parent, plan, sets, intent } = next;
   const { root, count } = stateOf(sets, RETAINED_SET);
   const trained = trainedAdapters(next);
-  const adapters = adapterTree.root(trained.map(adapterEntry));
+  const adapters = adapterTree.root(trained);
   const config = fromHex(next.configDigest);
   const digest = fromHex(next.modelDigest);
   const intentHash = leafHash(intent.entry);
@@ -148,12 +156,13 @@ export async function recordVersion(
 }
 
 /** What the version says of each adapter, in order of id. */
-function trainedAdapters({ version, plan, built, sets }: NewVersion): TrainedAdapter[] {
-  return plan.digests.map((digest, adapter) => ({
-    ...adapterSet(sets, adapter),
-    weights: fromHex(built.get(adapter)?.digest ?? digest ?? ''),
-    builtIn: built.has(adapter) ? version : (plan.builtIn[adapter] ?? version),
-  }));
+function trainedAdapters({ version, plan, built, sets }: NewVersion): Trained[] {
+  return plan.digests.map((digest, adapter) => {
+    const { root, count } = stateOf(sets, adapter);
+    const rebuilt = built.get(adapter);
+    const builtIn = rebuilt ? version : (plan.builtIn[adapter] ?? version);
+    return { root, count, digest: rebuilt?.digest ?? digest ?? '', builtIn };
+  });
 }
 
 /** Versions that follow each other as one. */

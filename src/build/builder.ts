@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { modelDigest } from '../model/digest.js';
+import { modelDigestOf } from '../model/digest.js';
 import type { Model } from '../model/model.js';
 import { type Database, transaction } from '../store/database.js';
 import { countBuilders } from '../store/lock.js';
@@ -9,7 +9,9 @@ import { announce } from './announce.js';
 import { declareIntent, recordVersion } from './attest.js';
 import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
+import { EntryTree } from './entry-tree.js';
 import { type BuildPlan, cutJson, readPlan } from './plan.js';
+import { rememberStates } from './remembered-sets.js';
 import { setsAt } from './sets.js';
 import { buildShared, SHARE_FROM } from './share.js';
 import { endBuild } from './tasks.js';
@@ -177,6 +179,7 @@ async function commit(
     reached('build.in-commit');
     return retired;
   });
+  rememberStates(database, { cut: plan.cut, states: next.sets.states });
   reached('build.after-commit');
   return {
     version: next.version,
@@ -187,6 +190,12 @@ async function commit(
     retired: retirements.map(({ version }) => version),
   };
 }
+
+/** Over the weights digests of the last version: few change from one to the next. */
+const weightsTree = new EntryTree<string>(
+  (a, b) => a === b,
+  (digest) => Buffer.from(digest, 'hex'),
+);
 
 function nextVersion(
   model: Model,
@@ -200,7 +209,7 @@ function nextVersion(
   return {
     version: (parent ?? 0) + 1,
     parent,
-    modelDigest: modelDigest(model.digest, digests),
+    modelDigest: modelDigestOf(model.digest, weightsTree.root(digests)),
     configDigest: model.digest,
     plan,
     ...work,

@@ -1,4 +1,3 @@
-import { equalBytes } from '../audit/bytes.js';
 import { fastHash } from '../store/tlog.js';
 
 const LEAF = Buffer.of(0);
@@ -6,27 +5,33 @@ const NODE = Buffer.of(1);
 
 /**
  * Root of an RFC 6962 tree over entries of which few change from one time to the next: what has not
- * changed is not hashed again. Holds all hashes, 64 bytes to an entry.
+ * changed is neither encoded nor hashed again. `isSame` may say no of two that are; `encode` gives the entry.
  */
-export class EntryTree {
-  #entries: readonly Uint8Array[] = [];
+export class EntryTree<Item> {
+  readonly #isSame: (a: Item, b: Item) => boolean;
+  readonly #encode: (item: Item) => Uint8Array;
+  #items: readonly Item[] = [];
   #levels: Uint8Array[][] = [[]];
 
-  root(entries: readonly Uint8Array[]): Uint8Array {
-    if (entries.length !== this.#entries.length) this.#levels = levelsFor(entries.length);
+  constructor(isSame: (a: Item, b: Item) => boolean, encode: (item: Item) => Uint8Array) {
+    this.#isSame = isSame;
+    this.#encode = encode;
+  }
+
+  root(items: readonly Item[]): Uint8Array {
+    if (items.length !== this.#items.length) this.#levels = levelsFor(items.length);
     const [leaves = []] = this.#levels;
     let changed = new Set<number>();
-    entries.forEach((entry, i) => {
-      const known = leaves[i] && this.#entries[i];
-      if (known && equalBytes(known, entry)) return;
-      leaves[i] = fastHash(Buffer.concat([LEAF, entry]));
+    items.forEach((item, i) => {
+      if (leaves[i] && this.#isSame(this.#items[i] as Item, item)) return;
+      leaves[i] = fastHash(Buffer.concat([LEAF, this.#encode(item)]));
       changed.add(i);
     });
     for (let level = 1; level < this.#levels.length; level++) {
       changed = new Set([...changed].map((i) => i >> 1));
       for (const i of changed) this.#hashNode(level, i);
     }
-    this.#entries = entries;
+    this.#items = items;
     return this.#levels.at(-1)?.[0] ?? fastHash(new Uint8Array());
   }
 

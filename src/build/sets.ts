@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ClientBase } from 'pg';
 import { encodeLeaf } from '../audit/leaves.js';
 import { encodeSetProof } from '../audit/sets/encoding.js';
@@ -19,6 +20,7 @@ import {
 import { rebuildSets, type WholeSet } from '../store/sets-write.js';
 import { queueEntries } from '../store/tlog-queue.js';
 import { type BuildPlan, type Cut, cutJson } from './plan.js';
+import { takeStates } from './remembered-sets.js';
 import { adaptersOf, PAGE, readPage, readSealed, type Sealed } from './sealed.js';
 
 /*
@@ -52,7 +54,7 @@ export async function setsAt(
   for await (const page of readBetween(client, setCut, cut)) changes.add(page);
   const gone = await readPage(client, removals(setCut, cut));
   changes.remove(gone);
-  const states = await readSetStates(client);
+  const states = await statesAt(client, database, setCut);
   const { prepared, pages } = await prepareFrom(client, states, changes.bySet(), await hashPairs());
   // After a replay that no version has followed yet, the sets are not the last version's.
   const former = states.get(RETAINED_SET);
@@ -60,6 +62,12 @@ export async function setsAt(
   const held = same ? await proveHeld(client, former, pages, keysOf(gone)) : [];
   for (const [set, { state }] of prepared) states.set(set, state);
   return { states, prepared, held };
+}
+
+async function statesAt(client: ClientBase, database: Database, cut: Cut) {
+  const known = takeStates(database);
+  if (known && isDeepStrictEqual(known.cut, cut)) return new Map(known.states);
+  return readSetStates(client);
 }
 
 async function proveHeld(

@@ -32,5 +32,9 @@ const NODE = Uint8Array.of(1);
  */
 export function modelDigest(configDigest: string, weightsDigests: readonly string[]): string {
   const root = merkleRoot(weightsDigests.map((digest) => Buffer.from(digest, 'hex')));
-  return sha256('legonet.model.v1\n', Buffer.from(configDigest, 'hex'), root).toString('hex');
+  return modelDigestOf(configDigest, root);
 }
+
+/** The same from the Merkle root over the weights digests. */
+export const modelDigestOf = (configDigest: string, root: Uint8Array): string =>
+  sha256('legonet.model.v1\n', Buffer.from(configDigest, 'hex'), root).toString('hex');
