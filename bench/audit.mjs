@@ -1,4 +1,4 @@
-// The audit trail at a million samples: node bench/audit.mjs [samples] [adapters] [deletions]
+// The audit trail at a million samples: node bench/audit.mjs [samples] [adapters] [deletions] [dimension]
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -18,7 +18,7 @@ import { timeDeletions } from './support/deletion.mjs';
 const samples = Number(process.argv[2] ?? 1_000_000);
 const adapters = Number(process.argv[3] ?? 1000);
 const deletions = Number(process.argv[4] ?? 20);
-const DIMENSION = 64;
+const DIMENSION = Number(process.argv[5] ?? 256);
 const BATCH = 2000;
 const never = new AbortController().signal;
 const say = (text) => console.error(text);
@@ -57,7 +57,7 @@ try {
   const certificates = await certify();
   const line = (name, value) => console.log(`${name.padEnd(58)} ${value}`);
   console.log(
-    `${samples} samples, n = ${adapters}, k = 10, log of ${(await readHead(pool)).size} entries`,
+    `${samples} samples, d = ${DIMENSION}, n = ${adapters}, k = 10, log of ${(await readHead(pool)).size} entries`,
   );
   line('entries put into the log', `${Math.round(leaves / sequenced)}/s`);
   line(

@@ -60,8 +60,12 @@ async function bringAndSign(database: Database, signer: Signer): Promise<void> {
   await transaction(database.pool, work, LOCKED);
 }
 
-/** Locked before anything is read: whoever rotates the key, or signs besides, waits. */
-const LOCKED = 'ISOLATION LEVEL READ COMMITTED; SELECT FROM tlog_head FOR UPDATE';
+/**
+ * Locked before anything is read: whoever rotates the key, or signs besides, waits. Should the server die
+ * before it is on disk that this is signed, it is signed again: the checkpoint apart is on disk already.
+ */
+const LOCKED = `ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off;
+  SELECT FROM tlog_head FOR UPDATE`;
 
 /** The tree, if what this process has just appended to is the very one that it has signed last. */
 async function extendsOwn(

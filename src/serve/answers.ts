@@ -197,6 +197,7 @@ export const attestation = z.strictObject({
 
 /** The file, which has a schema of its own. */
 export const certificate = z.unknown().meta({ id: 'DeletionCertificate' });
+export const receipt = z.unknown().meta({ id: 'Receipt' });
 
 export const logKey = z.strictObject({
   origin: z.string().describe('The log’s name.'),

@@ -5,6 +5,7 @@ import { readAttestation } from '../store/attestation.js';
 import { certificateOf } from '../store/certificates.js';
 import type { Queryable } from '../store/database.js';
 import { readDeletedSamples } from '../store/evidence.js';
+import { receiptOf } from '../store/receipts.js';
 import { json, text } from './answer.js';
 import * as answers from './answers.js';
 import { HttpError } from './problem.js';
@@ -49,6 +50,28 @@ export const certificateRoutes: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    path: '/v1/samples/:id/receipt',
+    summary: 'The receipt of a live sample',
+    description:
+      'What opens its commitment, and that the log has it. It holds the sample itself: keep it as the sample is kept.',
+    scopes: ['audit'],
+    params: z.object({ id }),
+    answers: {
+      200: {
+        description: 'One file, to be kept as it is. Gone for good once the sample is deleted.',
+        headers: { 'content-disposition': 'A name for the file.' },
+        content: { 'application/json': answers.receipt },
+      },
+    },
+    problems: { 404: 'no_sample', 410: 'sample_deleted', 503: 'receipt_not_ready' },
+    handle: async ({ params }, { database }) => {
+      const disposition = `attachment; filename="${fileName([params.id], 'receipt')}"`;
+      const file = await receiptOf(database, params.id);
+      return text('application/json', file, { 'content-disposition': disposition });
+    },
+  }),
+  route({
+    method: 'GET',
     path: '/v1/versions/:version/attestation',
     summary: 'What is attested of a version',
     description:
@@ -79,7 +102,7 @@ async function explained(client: Queryable, requestId: string, error: unknown): 
 }
 
 /** Of characters that mean nothing to any file system or header. */
-function fileName(parts: readonly string[]): string {
+function fileName(parts: readonly string[], what = 'certificate'): string {
   const safe = parts.map((part) => part.replaceAll(/[^A-Za-z0-9_-]+/g, '_').slice(0, 64));
-  return `${['certificate', ...safe].join('-')}.json`;
+  return `${[what, ...safe].join('-')}.json`;
 }

@@ -44,6 +44,9 @@ const STATUS: Readonly<Record<string, number>> = {
   nothing_deleted: 404,
   certificate_not_ready: 503,
   listing_not_ready: 503,
+  no_sample: 404,
+  sample_deleted: 410,
+  receipt_not_ready: 503,
 };
 
 function asHttpError(error: unknown): HttpError {

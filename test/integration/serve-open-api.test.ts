@@ -48,6 +48,7 @@ const REQUESTS: Readonly<Record<string, readonly [string, RequestInit?][]>> = {
   'GET /v1/versions/:version/subscribers': [['2'], ['99']],
   'GET /v1/adapters/:adapter': [['1'], ['99']],
   'GET /v1/samples/:id': [['s1'], ['s7'], ['nobody'], ['%00']],
+  'GET /v1/samples/:id/receipt': [['s1'], ['s7'], ['nobody']],
   'GET /v1/deletions': [[''], ['?limit=1'], ['?after=x']],
   'GET /v1/deletions/:id': [['r-s7'], ['r-never'], ['nothing']],
   'GET /v1/deletions/:id/certificate': [['r-s7'], ['r-never'], ['nothing']],
