@@ -70,7 +70,7 @@ export class OrderedProducer {
     const opening = this.#producer;
     try {
       const producer = await opening;
-      const answers = await producer.send({ topic, messages, acks: -1 });
+      const answers = await inTime(producer.send({ topic, messages, acks: -1 }));
       return firstPosition(answers, partition);
     } catch (error) {
       this.#producer = undefined;
@@ -101,6 +101,23 @@ export class OrderedProducer {
     const producer = await this.#producer?.catch(() => undefined);
     this.#producer = undefined;
     await producer?.disconnect().catch(() => {});
+  }
+}
+
+/** Longer than a request and its repetitions take: a client that has lost its connection may wait for ever. */
+const SEND_MS = 90_000;
+
+async function inTime<T>(sent: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `no broker has answered for ${SEND_MS / 1000} s: it is sent again`;
+    const fail = () => reject(new LegonetError('log_unreachable', message, 'retryable'));
+    timer = setTimeout(fail, SEND_MS);
+  });
+  try {
+    return await Promise.race([sent, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
