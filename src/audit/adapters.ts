@@ -30,7 +30,7 @@ export const adapterEntry = ({ weights, setRoot, members, builtIn }: TrainedAdap
   concat(weights, setRoot, uint64(members), uint32(builtIn));
 
 /** Leaf hashes: `rootOf` and `multiproof` of `log/merkle.ts` do the rest. */
-export const setLeaves = (adapters: readonly AdapterSet[]): Uint8Array[] =>
+const setLeaves = (adapters: readonly AdapterSet[]): Uint8Array[] =>
   adapters.map((adapter) => leafHash(setEntry(adapter)));
 
 export const adapterLeaves = (adapters: readonly TrainedAdapter[]): Uint8Array[] =>

@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { LegonetError } from '../errors.js';
-import { packageVersion } from '../serve/package-version.js';
+import { packageVersion } from '../store/package-version.js';
 import { type Action, type Add, example, JSON_FLAG } from './add.js';
 import { addAuditCommands } from './audit-commands.js';
 import { createContext } from './context.js';

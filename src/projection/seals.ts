@@ -79,7 +79,7 @@ export function sealRequest(
   return { salt, commitment: hmac(salt, REQUEST, Buffer.from(text)), deadline };
 }
 
-export type RequestFacts = {
+type RequestFacts = {
   readonly requestId: string;
   readonly kind: 'sample' | 'subject';
   readonly target: string;
@@ -90,7 +90,7 @@ export type RequestFacts = {
 };
 
 /** What a request is committed to: canonical JSON (RFC 8785). */
-export function requestRecord(facts: RequestFacts): string {
+function requestRecord(facts: RequestFacts): string {
   const { requestId, kind, target, requestedAt, loggedAt, deadline } = facts;
   return canonicalize({
     id: requestId,

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { fromHex, utf8 } from '../audit/bytes.js';
 import { type Envelope, envelopeJson, IN_TOTO, signPayload } from '../audit/dsse.js';
 import { leafHash } from '../audit/hash.js';
@@ -6,12 +5,9 @@ import { decodeLeaf } from '../audit/leaves.js';
 import { provenancePayload } from '../audit/statement.js';
 import { LegonetError } from '../errors.js';
 import type { Database } from '../store/database.js';
+import { packageVersion } from '../store/package-version.js';
 import { fastSign } from './fast-sign.js';
 import type { Signer } from './signer.js';
-
-const { version: VERSION } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string };
 
 type Row = {
   version: number;
@@ -74,7 +70,7 @@ function provenance(row: Row): Uint8Array {
     code: intent.code,
     intent: leafHash(row.intent),
     retained: { root: intent.retainedRoot, count: Number(intent.retained) },
-    builder: { id: 'https://legonet.dev/builder/v1', version: VERSION },
+    builder: { id: 'https://legonet.dev/builder/v1', version: packageVersion() },
     invocationId: `${row.digest}:${row.version}`,
     startedOn: row.started.toISOString(),
     finishedOn: row.finished.toISOString(),

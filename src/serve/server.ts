@@ -1,13 +1,13 @@
 import { createServer, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LegonetError } from '../errors.js';
+import { packageVersion } from '../store/package-version.js';
 import { createApp } from './app.js';
 import { Bodies } from './body.js';
 import { Connections } from './connections.js';
 import type { ServeOptions } from './deps.js';
 import { storedMatrices } from './files.js';
 import type { Document } from './open-api.js';
-import { packageVersion } from './package-version.js';
 import { Predictor } from './predictor.js';
 import type { Route } from './route.js';
 import { ROUTES } from './routes.js';
