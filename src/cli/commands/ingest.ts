@@ -7,6 +7,7 @@ import type { Model } from '../../model/model.js';
 import { forgetIngested, readIngested, saveIngested } from '../../store/ingest-progress.js';
 import { requireModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
+import { folderFingerprint, isFolder } from '../input/folder.js';
 import { openInput } from '../input/input.js';
 import type { InputBatch, InputOptions } from '../input/rows.js';
 import { createProgress } from '../progress.js';
@@ -69,6 +70,7 @@ export async function ingestFile(
   if (from > 0) context.say(`${file}: going on after row ${from}, where the last run ended`);
   const left = limit === undefined ? {} : { limit: Math.max(0, limit - from) };
   const input = await openInput(file, { ...options, from, ...left });
+  for (const note of input.notes ?? []) context.say(`${file}: ${note}`);
   const progress = createProgress(`Ingesting ${file}`, input.totalBytes, {
     unit: 'bytes',
     quiet: context.json,
@@ -124,8 +126,19 @@ function inputOptions(model: Model, { labels, idPrefix, limit }: Options): Input
 /** Changes with the file and with what its rows would become. */
 async function progressMark(file: string, options: InputOptions): Promise<string> {
   const path = resolve(file);
+  const { labels = null, idPrefix = null } = options;
+  const state = await ((await isFolder(path)) ? folderState(path, labels) : fileState(path));
+  return JSON.stringify([path, ...state, labels, idPrefix]);
+}
+
+async function fileState(path: string): Promise<readonly (number | string)[]> {
   const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
-  return JSON.stringify([path, size, mtimeMs, options.labels ?? null, options.idPrefix ?? null]);
+  return [size, mtimeMs];
+}
+
+/** With a CSV of labels its lines are the rows, else the folder's images. */
+async function folderState(path: string, labels: string | null) {
+  return labels === null ? [await folderFingerprint(path)] : fileState(labels);
 }
 
 function toRecords(model: Model, { rows, firstRow }: InputBatch) {

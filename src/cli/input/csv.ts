@@ -1,13 +1,9 @@
-import { pipeline } from 'node:stream';
-import { CsvError, Parser } from 'csv-parse';
-import { LegonetError } from '../../errors.js';
 import { type Columns, readColumns } from './csv-columns.js';
+import { csvRecords } from './csv-records.js';
 import { toNumber } from './number.js';
 import type { InputRow, RowGroup } from './rows.js';
 import { textProblem } from './text.js';
 
-/** Far above the widest row a model takes; a quote that is never closed ends here. */
-const RECORD_BYTES = 1024 * 1024;
 const GROUP_ROWS = 256;
 const NUMBER_BYTES = 8;
 
@@ -23,35 +19,21 @@ export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
 ): AsyncGenerator<RowGroup> {
-  const parser = new Parser({
-    bom: true,
-    max_record_size: RECORD_BYTES,
-    record_delimiter: ['\r\n', '\n'],
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: true,
-  });
-  // An error of the source reaches the loop below through the parser.
-  pipeline(chunks, parser, () => {});
   let columns: Columns | undefined;
   let row = 0;
   let rows: InputRow[] = [];
-  try {
-    for await (const record of parser as AsyncIterable<string[]>) {
-      if (!columns) {
-        const first = readColumns(record, options);
-        columns = first.columns;
-        if (first.header) continue;
-      }
-      rows.push(readRecord(record, columns, options.idPrefix, row));
-      row++;
-      if (rows.length === GROUP_ROWS) {
-        yield { rows, bytes: GROUP_ROWS * columns.count * NUMBER_BYTES };
-        rows = [];
-      }
+  for await (const record of csvRecords(chunks, options.name)) {
+    if (!columns) {
+      const first = readColumns(record, options);
+      columns = first.columns;
+      if (first.header) continue;
     }
-  } catch (error) {
-    throw error instanceof CsvError ? withoutContent(error, options.name) : error;
+    rows.push(readRecord(record, columns, options.idPrefix, row));
+    row++;
+    if (rows.length === GROUP_ROWS) {
+      yield { rows, bytes: GROUP_ROWS * columns.count * NUMBER_BYTES };
+      rows = [];
+    }
   }
   if (rows.length > 0) yield { rows, bytes: 0 };
 }
@@ -93,15 +75,4 @@ function describe(what: string, text: string | null | undefined): string | undef
   if (text === null || text === undefined) return undefined;
   const problem = textProblem(text);
   return problem === undefined ? undefined : `${what} ${problem}`;
-}
-
-/** The parser's own message and error quote the record, which may be about a person. */
-function withoutContent(error: CsvError, name: string): LegonetError {
-  const reasons: Readonly<Record<string, string>> = {
-    CSV_MAX_RECORD_SIZE: `is longer than ${RECORD_BYTES / 1024} KiB, or has a quote that is never closed`,
-    CSV_QUOTE_NOT_CLOSED: 'has a quote that is never closed',
-  };
-  const record = Number(error.records) + 1;
-  const reason = reasons[error.code] ?? `is not CSV (${error.code})`;
-  return new LegonetError('input_malformed', `${name}: record ${record} of the file ${reason}`);
 }
