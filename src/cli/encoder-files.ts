@@ -9,7 +9,7 @@ import { fileSize, notFound } from './input/chunks.js';
  * `input_malformed`, `input_truncated`, and `input_unsupported` beyond MAX_ENCODER_BYTES.
  */
 export async function readEncoderFiles(path: string): Promise<EncoderFiles> {
-  const manifest = await readUpTo(path, MAX_ENCODER_BYTES);
+  const manifest = await readSome(path);
   const groups = weightGroups(manifest, path);
   const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
   if (manifest.length + total > MAX_ENCODER_BYTES) throw tooLarge(path);
@@ -19,7 +19,7 @@ export async function readEncoderFiles(path: string): Promise<EncoderFiles> {
     const end = at + bytes;
     for (const name of paths) {
       const file = join(dirname(path), name);
-      const part = await readUpTo(file, total);
+      const part = await readSome(file);
       if (at + part.length > end) throw wrongSize(path, paths, bytes);
       weights.set(part, at);
       at += part.length;
@@ -29,8 +29,8 @@ export async function readEncoderFiles(path: string): Promise<EncoderFiles> {
   return { manifest, weights };
 }
 
-async function readUpTo(path: string, limit: number): Promise<Uint8Array> {
-  if ((await fileSize(path)) > limit) throw tooLarge(path);
+async function readSome(path: string): Promise<Uint8Array> {
+  if ((await fileSize(path)) > MAX_ENCODER_BYTES) throw tooLarge(path);
   return readFile(path).catch((cause) => {
     throw notFound(path, cause);
   });
