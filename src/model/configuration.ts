@@ -8,6 +8,8 @@ export const LIMITS = {
   dimension: 4096,
   adapters: 10_000,
   classes: 1000,
+  /** Pixels, of what an image is resized to. */
+  imageSide: 1024,
 } as const;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest: 64 lower-case hex digits');
@@ -19,13 +21,29 @@ const numberOrVector = z.union([finite, z.array(finite).min(1)], {
 /** Text that UTF-8 can carry: lone surrogates would all be hashed as the same replacement character. */
 const text = z.string().regex(/^\P{Surrogate}*$/u, 'well-formed Unicode');
 
-const encoder = z.strictObject({
-  kind: z.literal('identity'),
+/** How an encoder's numbers become int8. */
+const quantised = {
   dimension: z.int().min(1).max(LIMITS.dimension),
   scale: finite.positive(),
   transform: z.enum(['none', 'sqrt']).optional(),
   projection: z.strictObject(pinnedFile).optional(),
-});
+};
+
+const side = z.int().min(1).max(LIMITS.imageSide);
+
+const encoder = z.discriminatedUnion('kind', [
+  /** Events bring encodings. */
+  z.strictObject({ kind: z.literal('identity'), ...quantised }),
+  /** What a layer of a TensorFlow.js model makes of an image. */
+  z.strictObject({
+    kind: z.literal('tfjs'),
+    ...pinnedFile,
+    layer: text.min(1).max(256),
+    input: z.strictObject({ width: side, height: side }),
+    pixels: z.strictObject({ divisor: finite.positive(), offset: finite }),
+    ...quantised,
+  }),
+]);
 
 const keys = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reference'), ...pinnedFile }),
