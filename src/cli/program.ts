@@ -75,12 +75,12 @@ function createProgram(result: Result): Command {
         });
   const add = below(program);
   addServiceCommands(add);
-  addEncoderCommands(program, below);
   addEventCommands(add);
   addQueryCommands(add);
   addProofCommands(add);
   addRepairCommands(add);
   addAuditCommands(add, below);
+  addEncoderCommands(program, below);
   return program;
 }
 
