@@ -4,8 +4,8 @@ import { LegonetError } from '../errors.js';
 /** Media types that are decoded. */
 export const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/webp'] as const;
 
-/** So many pixels at most, whatever the file says of itself: 48 MiB when decoded. */
-export const MAX_PIXELS = 4096 * 4096;
+/** So many pixels at most: 24 MiB when decoded, and 300 MB of an engine's memory while they are resized. */
+export const MAX_PIXELS = 8 * 1024 * 1024;
 
 /** What shows through where an image is transparent. */
 const BACKGROUND = '#ffffff';
