@@ -8,6 +8,8 @@ export const LIMITS = {
   dimension: 4096,
   adapters: 10_000,
   classes: 1000,
+  /** Units (words or characters) of a text's n-gram. */
+  gramLength: 16,
 } as const;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest: 64 lower-case hex digits');
@@ -19,13 +21,39 @@ const numberOrVector = z.union([finite, z.array(finite).min(1)], {
 /** Text that UTF-8 can carry: lone surrogates would all be hashed as the same replacement character. */
 const text = z.string().regex(/^\P{Surrogate}*$/u, 'well-formed Unicode');
 
-const encoder = z.strictObject({
-  kind: z.literal('identity'),
+/** How an encoder's numbers become int8. */
+const quantised = {
   dimension: z.int().min(1).max(LIMITS.dimension),
   scale: finite.positive(),
   transform: z.enum(['none', 'sqrt']).optional(),
   projection: z.strictObject(pinnedFile).optional(),
-});
+};
+
+const gramLength = z.int().min(1).max(LIMITS.gramLength);
+
+const encoder = z.discriminatedUnion('kind', [
+  /** Events bring encodings. */
+  z.strictObject({ kind: z.literal('identity'), ...quantised }),
+  /** Counts of a text's n-grams, at their hashes. */
+  z
+    .strictObject({
+      kind: z.literal('hashing-text'),
+      ...quantised,
+      analyzer: z.enum(['word', 'char', 'char_wb']),
+      ngrams: z.tuple([gramLength, gramLength]).optional(),
+      lowercase: z.boolean().optional(),
+      alternateSign: z.boolean().optional(),
+      norm: z.enum(['none', 'l2']).optional(),
+    })
+    .refine(({ ngrams: [least, most] = [1, 1] }) => least <= most, {
+      path: ['ngrams'],
+      message: 'the least length first, then the greatest',
+    })
+    .refine(({ transform, alternateSign }) => transform !== 'sqrt' || alternateSign === false, {
+      path: ['transform'],
+      message: 'sqrt takes no negative counts: set alternateSign to false',
+    }),
+]);
 
 const keys = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reference'), ...pinnedFile }),
@@ -82,8 +110,14 @@ export function smallestLambda(unknowns: number): number {
 }
 
 /** SHA-256, hex, of the configuration's canonical JSON (RFC 8785); files enter by their digest. */
-export function configurationDigest(configuration: ModelConfiguration): string {
-  const byDigest = JSON.parse(JSON.stringify(configuration), (key, value) =>
+export const configurationDigest = (configuration: ModelConfiguration): string =>
+  canonicalDigest(configuration);
+
+/** The same of the encoder alone: what a raw input becomes depends on nothing else. */
+export const encoderDigest = ({ encoder }: ModelConfiguration): string => canonicalDigest(encoder);
+
+function canonicalDigest(json: unknown): string {
+  const byDigest = JSON.parse(JSON.stringify(json), (key, value) =>
     key === 'file' ? undefined : value,
   );
   const canonical = canonicalize(byDigest) ?? '';
