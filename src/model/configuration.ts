@@ -26,7 +26,7 @@ const quantised = {
   dimension: z.int().min(1).max(LIMITS.dimension),
   scale: finite.positive(),
   transform: z.enum(['none', 'sqrt']).optional(),
-  projection: z.strictObject(pinnedFile).optional(),
+  projection: z.strictObject({ ...pinnedFile, offset: z.boolean().optional() }).optional(),
 };
 
 const gramLength = z.int().min(1).max(LIMITS.gramLength);
