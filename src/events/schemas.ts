@@ -86,6 +86,9 @@ const media = z
   })
   .transform(({ mediaType, base64 }): Input => ({ form: 'media', mediaType, bytes: base64 }));
 
+/** What an encoding is yet to be made from. */
+export const input = z.union([text, media], 'expected {"text"} or {"mediaType", "base64"}');
+
 const content = z
   .object({
     sampleId,
@@ -96,7 +99,7 @@ const content = z
       .refine((salt) => salt.length === 32, 'expected 32 bytes')
       .optional()
       .describe('Random, known to nobody else: opens the commitment in the audit log.'),
-    input: z.union([text, media], 'expected {"text"} or {"mediaType", "base64"}').optional(),
+    input: input.optional(),
   })
   .refine((data) => (data.encoding === undefined) !== (data.input === undefined), {
     message: 'expected one of encoding and input',

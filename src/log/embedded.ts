@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { LogRecord } from '../events/record.js';
-import { byteaArray, textArray } from '../store/arrays.js';
+import { byteaArray, int8Array, textArray } from '../store/arrays.js';
 import { copyRows, type RawRow } from '../store/copy.js';
-import { type Database, transaction } from '../store/database.js';
+import { type Database, type Queryable, transaction } from '../store/database.js';
 import { keyText } from '../store/key-text.js';
 import { Alarm, listen } from '../store/listen.js';
 import {
@@ -159,6 +159,21 @@ export class EmbeddedLog implements EventLog {
       declared: first + BigInt(i),
       erased: true,
     }));
+  }
+
+  async rewrite(client: Queryable, topic: string, records: readonly LogRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    await client.query(
+      `UPDATE log_records l SET value = r.value, headers = r.headers::json
+       FROM unnest($2::int8[], $3::bytea[], $4::text[]) AS r(position, value, headers)
+       WHERE l.topic = $1 AND l.position = r.position`,
+      [
+        topic,
+        int8Array(records.map(({ position }) => position)),
+        byteaArray(records.map(({ value }) => value)),
+        textArray(records.map(({ headers }) => JSON.stringify(headers))),
+      ],
+    );
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { type Keys, prepareKeys } from './activation.js';
 import { littleEndian } from './bytes.js';
 import {
   configurationDigest,
+  encoderDigest,
   LIMITS,
   type ModelConfiguration,
   smallestLambda,
@@ -22,6 +23,8 @@ export type Matrix = {
 export type Model = {
   readonly configuration: ModelConfiguration;
   readonly digest: string;
+  /** Of the encoder's part of the configuration. */
+  readonly encoderDigest: string;
   readonly quantiser: Quantiser;
   readonly keys: Keys;
   readonly shape: Shape;
@@ -46,6 +49,7 @@ export function createModel(configuration: ModelConfiguration, files: ModelFiles
   return {
     configuration,
     digest: configurationDigest(configuration),
+    encoderDigest: encoderDigest(configuration),
     quantiser,
     keys: prepareKeys(createKeys(configuration, quantiser, files.keys), adapters, shape.dimension),
     shape,

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import type { Compute } from '../build/compute.js';
 import { threadCompute } from '../build/threads.js';
+import { openEncoder } from '../engine/open-encoder.js';
 import type { LegonetError } from '../errors.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
+import type { Encoder } from '../model/encoder.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { keepSigner } from '../publish/keep-signer.js';
@@ -21,6 +23,8 @@ export type Service = {
   readonly model: Model;
   readonly kernel: Kernel;
   readonly compute: Compute;
+  /** Of raw inputs; null where events bring encodings. */
+  readonly encoder: Encoder | null;
   readonly logger: Logger;
   /** What signs the audit log. */
   readonly signer: OpenSigner;
@@ -44,7 +48,11 @@ export async function openService(
 ): Promise<Service & { close(): Promise<void> }> {
   const model = await requireModel(base.database.pool);
   const kernel = await loadWasmKernel();
+  const encoder = await openEncoder(model);
   const compute = makeCompute(base.database.url, kernel, model);
   const signer = keepSigner(base.settings, base.database);
-  return { ...base, model, kernel, compute, signer, close: () => compute.close() };
+  const close = async () => {
+    await Promise.all([compute.close(), encoder?.close()]);
+  };
+  return { ...base, model, kernel, encoder, compute, signer, close };
 }

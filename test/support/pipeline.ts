@@ -4,10 +4,12 @@ import { type Compute, inlineCompute } from '#src/build/compute.js';
 import type { LogRecord } from '#src/events/record.js';
 import { EmbeddedLog } from '#src/log/embedded.js';
 import type { NewRecord } from '#src/log/event-log.js';
+import type { Encoder } from '#src/model/encoder.js';
 import type { Kernel } from '#src/model/kernel.js';
 import type { Model } from '#src/model/model.js';
 import { apply } from '#src/projection/apply.js';
 import { prepare } from '#src/projection/prepare.js';
+import { logOptions } from '#src/projection/projector.js';
 import { eraseFromLog } from '#src/publish/erase.js';
 import { publishPending } from '#src/publish/publisher.js';
 import { restate } from '#src/publish/restate.js';
@@ -28,6 +30,7 @@ export class Pipeline {
   readonly #model: Model;
   readonly #kernel: Kernel;
   readonly #compute: Compute;
+  readonly #encoder: Encoder | null;
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
 
@@ -38,7 +41,9 @@ export class Pipeline {
     kernel: Kernel,
     compacts = false,
     signer?: ReturnType<typeof memorySigner>,
+    encoder: Encoder | null = null,
   ) {
+    this.#encoder = encoder;
     this.#given = signer;
     this.#signer = signer ?? memorySigner();
     this.database = openDatabase(url);
@@ -84,11 +89,16 @@ export class Pipeline {
     const records = await this.log.read(TOPIC, next, count);
     if (records.length === 0) return 0;
     const { activate } = this.#compute;
-    const sealing = { model: this.#model, activate, erasureDeadlineMs: 86_400_000 };
+    const sealing = {
+      model: this.#model,
+      activate,
+      encoder: this.#encoder,
+      erasureDeadlineMs: 86_400_000,
+    };
     const prepared = await prepare(sealing, records);
     const { database, log } = this;
-    const options = { database, model: this.#model, kernel: this.#kernel, compacts: log.compacts };
-    await apply(options, { partition: 0, next }, prepared);
+    const options = { database, model: this.#model, kernel: this.#kernel };
+    await apply({ ...options, ...logOptions(log, TOPIC) }, { partition: 0, next }, prepared);
     await this.#tidy();
     return records.length;
   }

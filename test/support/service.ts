@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { inlineCompute } from '#src/build/compute.js';
+import { openEncoder } from '#src/engine/open-encoder.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { EmbeddedLog } from '#src/log/embedded.js';
 import type { Model } from '#src/model/model.js';
@@ -28,6 +29,7 @@ export async function openTestService(
   await saveModel(database, model, {});
   const log = new EmbeddedLog(database);
   const kernel = await loadWasmKernel();
+  const encoder = await openEncoder(model);
   const compute = inlineCompute(url, kernel, model);
   const logger = pino({ level: 'silent' });
   const close = async () => {
@@ -37,5 +39,5 @@ export async function openTestService(
     await drop();
   };
   const signer = memorySigner();
-  return { settings, database, log, model, kernel, compute, logger, signer, close };
+  return { settings, database, log, model, kernel, encoder, compute, logger, signer, close };
 }
