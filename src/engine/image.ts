@@ -33,7 +33,7 @@ sharp.concurrency(1);
  */
 export async function decodeImage(mediaType: string, bytes: Uint8Array): Promise<Pixels> {
   if (!IMAGE_TYPES.some((type) => type === mediaType.toLowerCase())) {
-    throw unfit(`its media type is not one of ${IMAGE_TYPES.join(', ')}`);
+    throw unfit(`the media type is not one of ${IMAGE_TYPES.join(', ')}`);
   }
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   try {
@@ -50,13 +50,14 @@ export async function decodeImage(mediaType: string, bytes: Uint8Array): Promise
 }
 
 const unfit = (reason: string, cause?: unknown): LegonetError =>
-  new LegonetError('input_not_encodable', `data.input: ${reason}`, 'terminal', { cause });
+  new LegonetError('input_not_encodable', reason, 'terminal', { cause });
 
 /** libvips says what is wrong with a file, never what is in it; its first line will do. */
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   const [line = ''] = message.split('\n');
   if (/exceeds pixel limit/.test(line)) return `the image has more than ${MAX_PIXELS} pixels`;
-  if (/unsupported image format|is empty/.test(line)) return 'not a PNG, JPEG or WebP image';
+  if (/unsupported image format|is empty/.test(line))
+    return 'the bytes are not a PNG, JPEG or WebP image';
   return `the image cannot be decoded (${line})`;
 }

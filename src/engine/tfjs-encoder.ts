@@ -83,7 +83,7 @@ async function decode(input: Input): Promise<Pixels> {
   if (input.form === 'media') return decodeImage(input.mediaType, input.bytes);
   throw new LegonetError(
     'input_not_encodable',
-    'data.input: this model’s encoder takes images: {"mediaType", "base64"}',
+    'input: this model’s encoder takes {"mediaType", "base64"} only',
   );
 }
 

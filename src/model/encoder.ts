@@ -16,9 +16,11 @@ export interface Encoder {
 /** A model, and what encodes its raw inputs; null where events bring encodings. */
 export type ModelEncoder = { readonly model: Model; readonly encoder: Encoder | null };
 
+const INPUTS = { identity: null, 'hashing-text': 'text', tfjs: 'media' } as const;
+
 /** What raw inputs a model takes; null: none, events bring encodings. */
 export function inputForm({ configuration: { encoder } }: Model): Input['form'] | null {
-  return encoder.kind === 'hashing-text' ? 'text' : null;
+  return INPUTS[encoder.kind];
 }
 
 const TAKEN = { text: '{"text"}', media: '{"mediaType", "base64"}' } as const;

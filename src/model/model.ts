@@ -8,6 +8,7 @@ import {
   type ModelConfiguration,
   smallestLambda,
 } from './configuration.js';
+import type { EncoderFiles } from './encoder-files.js';
 import { randomKeys, referenceKeys } from './keys.js';
 import type { Projection, Quantiser } from './quantise.js';
 import { type Shape, unknowns } from './statistics.js';
@@ -32,7 +33,12 @@ export type Model = {
 };
 
 /** What the configuration's files hold, read and checked against their digests by the caller. */
-export type ModelFiles = { readonly keys?: Matrix; readonly projection?: Matrix };
+export type ModelFiles = {
+  readonly keys?: Matrix;
+  readonly projection?: Matrix;
+  /** Of a tfjs encoder. */
+  readonly encoder?: EncoderFiles;
+};
 
 /** Puts a model together. Throws `invalid_model` when files and configuration do not fit. */
 export function createModel(configuration: ModelConfiguration, files: ModelFiles): Model {

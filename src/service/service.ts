@@ -12,6 +12,7 @@ import { keepSigner } from '../publish/keep-signer.js';
 import type { OpenSigner } from '../publish/sign.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
+import { loadEncoder } from '../store/encoder.js';
 import { requireModel } from '../store/model.js';
 import type { Observe } from './observe.js';
 
@@ -48,7 +49,10 @@ export async function openService(
 ): Promise<Service & { close(): Promise<void> }> {
   const model = await requireModel(base.database.pool);
   const kernel = await loadWasmKernel();
-  const encoder = await openEncoder(model);
+  const encoder = await openEncoder(model, {
+    engine: base.settings.engine,
+    files: (sha256) => loadEncoder(base.database.pool, sha256),
+  });
   const compute = makeCompute(base.database.url, kernel, model);
   const signer = keepSigner(base.settings, base.database);
   const close = async () => {

@@ -3,6 +3,7 @@ import { littleEndian } from '../model/bytes.js';
 import { parseConfiguration } from '../model/configuration.js';
 import { createModel, type Model, type ModelFiles, storedFiles } from '../model/model.js';
 import { type Database, type Queryable, transaction } from './database.js';
+import { saveEncoder } from './encoder.js';
 
 type ModelRow = {
   configuration: unknown;
@@ -54,6 +55,7 @@ export async function saveModel(
       ],
     );
     if (inserted.rowCount === 1) {
+      if (files.encoder) await saveEncoder(client, files.encoder);
       await client.query('INSERT INTO adapters (adapter) SELECT generate_series(0, $1::int - 1)', [
         configuration.adapters,
       ]);

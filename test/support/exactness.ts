@@ -12,12 +12,13 @@ import { Pipeline } from './pipeline.js';
 import { expectCertified, expectReplayed } from './replay-database.js';
 import { memorySigner } from './signer.js';
 import { tablesWith } from './tables-with.js';
+import { NO_FILES } from './tfjs-models.js';
 
 const encoder = { kind: 'hashing-text', dimension: 3, scale: 5, analyzer: 'char', norm: 'none' };
 /** Events bring encodings and texts. */
 const model = tinyModel({ adapters: 4, encoder });
 const kernel = await loadWasmKernel();
-const texts = await openEncoder(model);
+const texts = await openEncoder(model, NO_FILES);
 
 const digestOf = (rows: Parameters<typeof buildModel>[2]) =>
   buildModel(plainKernel, model, rows).modelDigest;

@@ -16,6 +16,7 @@ import { createTestDatabase } from './database.js';
 import { PARTITIONS } from './kafka-history.js';
 import { type LogChoice, logOptions } from './kafka-log.js';
 import { SCRATCH } from './scratch.js';
+import { NO_FILES } from './tfjs-models.js';
 
 const kernel = await loadWasmKernel();
 const POLL_MS = 50;
@@ -117,7 +118,7 @@ async function openProcess(url: string, model: Model, options: KafkaLogOptions) 
   const settings: Settings = readSettings(environmentOf({ url, options }));
   const database = openDatabase(url);
   const log = await KafkaLog.open(options);
-  const encoder = await openEncoder(model);
+  const encoder = await openEncoder(model, NO_FILES);
   const compute = inlineCompute(url, kernel, model);
   const logger = pino({ level: 'silent' });
   const close = async () => {

@@ -11,6 +11,7 @@ import { saveModel } from '#src/store/model.js';
 import { createTestDatabase } from './database.js';
 import { SCRATCH } from './scratch.js';
 import { memorySigner } from './signer.js';
+import { NO_FILES } from './tfjs-models.js';
 
 export type TestService = Service & { close(): Promise<void> };
 
@@ -29,7 +30,7 @@ export async function openTestService(
   await saveModel(database, model, {});
   const log = new EmbeddedLog(database);
   const kernel = await loadWasmKernel();
-  const encoder = await openEncoder(model);
+  const encoder = await openEncoder(model, NO_FILES);
   const compute = inlineCompute(url, kernel, model);
   const logger = pino({ level: 'silent' });
   const close = async () => {

@@ -1,3 +1,4 @@
+import type { EncoderSource } from '#src/engine/open-encoder.js';
 import { type EncoderFiles, encoderFilesDigest } from '#src/model/encoder-files.js';
 
 /** A layers model without weights: of an image, the mean of each colour. */
@@ -38,3 +39,9 @@ export const meanEncoder = {
   dimension: 3,
   scale: 100,
 } as const;
+
+/** For encoders that need no files. */
+export const NO_FILES: EncoderSource = {
+  engine: undefined,
+  files: () => Promise.reject(new Error('this encoder has no files')),
+};

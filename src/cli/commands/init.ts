@@ -1,11 +1,13 @@
-import { saveModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
 import { readModelFile } from '../model-file.js';
+import { putInForce } from '../put-in-force.js';
 import { withStores } from '../stores.js';
 
 export async function run(context: Context, path: string): Promise<ExitCode> {
-  const { model, files } = await readModelFile(path);
-  const created = await withStores(context, ({ database }) => saveModel(database, model, files));
+  const file = await readModelFile(path);
+  const { engine } = context.settings;
+  const created = await withStores(context, ({ database }) => putInForce(file, database, engine));
+  const { model } = file;
   const { name, adapters, activated } = model.configuration;
   context.print({ model: name, configDigest: model.digest, created }, () =>
     [
