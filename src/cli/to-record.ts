@@ -17,13 +17,15 @@ const HEADERS = { 'content-type': EVENT_CONTENT_TYPE };
 /** A row of a file as a record of the log. Throws a `LegonetError` saying what is wrong with it. */
 export function toRecord(model: Model, row: Exclude<InputRow, { kind: 'bad' }>): NewRecord {
   if (row.kind === 'raw') return { key: keyOfRaw(row.bytes), value: row.bytes, headers: HEADERS };
-  const { sampleId, label, subjectId, encoding } = row;
+  const { sampleId, label, subjectId } = row;
   const event = sampleIngested(
     {
       sampleId,
       label: label ?? '',
       ...(subjectId !== undefined && { subjectId }),
-      encoding: int8Data(toInt8Encoding(model.quantiser, encoding)),
+      ...(row.kind === 'text'
+        ? { input: { text: row.text } }
+        : { encoding: int8Data(toInt8Encoding(model.quantiser, row.encoding)) }),
     },
     // The same file again gives the same events, which change nothing.
     { id: `ingest:${sampleId}`, source: SOURCE },
@@ -38,7 +40,7 @@ export function toInt8Encoding(quantiser: Quantiser, encoding: Encoding): Int8Ar
 }
 
 /** The key that an event in a line of NDJSON asks for; null where none can be found. */
-function keyOfRaw(bytes: Uint8Array): string | null {
+export function keyOfRaw(bytes: Uint8Array): string | null {
   try {
     const { data } = JSON.parse(Buffer.from(bytes).toString('utf8'));
     if (typeof data?.sampleId === 'string') return data.sampleId;
