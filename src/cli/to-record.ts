@@ -59,7 +59,7 @@ export function toInt8Encoding(quantiser: Quantiser, encoding: Encoding): Int8Ar
 }
 
 /** The key that an event in a line of NDJSON asks for; null where none can be found. */
-function keyOfRaw(bytes: Uint8Array): string | null {
+export function keyOfRaw(bytes: Uint8Array): string | null {
   try {
     const { data } = JSON.parse(Buffer.from(bytes).toString('utf8'));
     if (typeof data?.sampleId === 'string') return data.sampleId;

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { LegonetError } from '../../errors.js';
 import type { NewRecord } from '../../log/event-log.js';
 import type { Stores } from '../../log/open.js';
+import { inputForm } from '../../model/encoder.js';
 import type { Model } from '../../model/model.js';
 import { forgetIngested, readIngested, saveIngested } from '../../store/ingest-progress.js';
 import { requireModel } from '../../store/model.js';
@@ -116,6 +117,7 @@ export async function ingestFile(
 function inputOptions(model: Model, { labels, idPrefix, limit }: Options): InputOptions {
   return {
     classes: model.configuration.classes,
+    texts: inputForm(model) === 'text',
     batchRows: BATCH_ROWS,
     ...(labels !== undefined && { labels }),
     ...(idPrefix !== undefined && { idPrefix }),

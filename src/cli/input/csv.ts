@@ -12,6 +12,8 @@ export type CsvOptions = {
   readonly name: string;
   readonly idPrefix: string;
   readonly unlabelled: boolean;
+  /** A column named text holds texts. */
+  readonly texts: boolean;
 };
 
 /** CSV (RFC 4180) with or without a header. Throws `input_malformed` or `labels_missing`. */
@@ -31,12 +33,18 @@ export async function* readCsv(
     rows.push(readRecord(record, columns, options.idPrefix, row));
     row++;
     if (rows.length === GROUP_ROWS) {
-      yield { rows, bytes: GROUP_ROWS * columns.count * NUMBER_BYTES };
+      yield { rows, bytes: bytesOf(rows, columns) };
       rows = [];
     }
   }
   if (rows.length > 0) yield { rows, bytes: 0 };
 }
+
+const bytesOf = (rows: readonly InputRow[], { count }: Columns): number =>
+  rows.reduce((sum, row) => sum + (textBytes(row) ?? count * NUMBER_BYTES), 0);
+
+const textBytes = (row: InputRow): number | undefined =>
+  row.kind === 'input' && row.input.form === 'text' ? 2 * row.input.text.length : undefined;
 
 function readRecord(
   record: readonly string[],
@@ -56,19 +64,21 @@ function readRecord(
     if (!Number.isFinite(value)) return bad(`field ${column + 1} is not a finite number`);
     encoding[i] = value;
   }
-  const text = (column: number | undefined) =>
+  const field = (column: number | undefined) =>
     column === undefined ? undefined : (record[column] ?? '').trim();
-  const label = text(columns.label) ?? null;
-  const sampleId = text(columns.sampleId) ?? `${idPrefix}${row}`;
+  const label = field(columns.label) ?? null;
+  const sampleId = field(columns.sampleId) ?? `${idPrefix}${row}`;
   // A sample need not belong to a subject.
-  const subjectId = text(columns.subjectId) || undefined;
+  const subjectId = field(columns.subjectId) || undefined;
   const problem =
     describe('the label', label) ??
     describe('the sample id', sampleId) ??
     describe('the subject id', subjectId);
   if (problem !== undefined) return bad(problem);
-  const sample = { kind: 'sample', sampleId, label, encoding } as const;
-  return subjectId === undefined ? sample : { ...sample, subjectId };
+  const named = { sampleId, label, ...(subjectId !== undefined && { subjectId }) };
+  if (columns.text === undefined) return { kind: 'sample', ...named, encoding };
+  const input = { form: 'text', text: record[columns.text] ?? '' } as const;
+  return { kind: 'input', ...named, input };
 }
 
 function describe(what: string, text: string | null | undefined): string | undefined {

@@ -35,7 +35,7 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
   const format = formatOf(path);
   const totalBytes = await fileSize(path);
   const idPrefix = options.idPrefix ?? `${stem(path)}-`;
-  const unlabelled = options.unlabelled ?? false;
+  const { unlabelled = false, texts = false } = options;
   if (format === 'npy') return openNpyInput(path, totalBytes, { ...options, idPrefix, unlabelled });
   if (options.labels !== undefined) {
     throw new LegonetError('input_unsupported', `${path}: --labels is for .npy files and folders`);
@@ -47,7 +47,7 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
       const source = readChunks(path);
       const groups =
         format === 'csv'
-          ? readCsv(source.chunks, { name: path, idPrefix, unlabelled })
+          ? readCsv(source.chunks, { name: path, idPrefix, unlabelled, texts })
           : readNdjson(source.chunks);
       return batches(groups, {
         firstRow: 0,

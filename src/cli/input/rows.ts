@@ -18,28 +18,24 @@ export type InputOptions = {
   readonly batchRows?: number;
   /** Rows need no label; a column named label is still read. */
   readonly unlabelled?: boolean;
+  /** A column of a CSV that is named text holds texts: no numbers are beside it. */
+  readonly texts?: boolean;
 };
 
 /** Numbers to be quantised by the model, or, as Int8Array, an encoding that is quantised already. */
 export type Encoding = Float64Array | Float32Array | Int8Array | Uint8Array;
 
+type Named = {
+  readonly sampleId: string;
+  readonly label: string | null;
+  readonly subjectId?: string;
+};
+
 /** One row of a file. Every row gives exactly one of these: nothing is lost silently. */
 export type InputRow =
-  | {
-      readonly kind: 'sample';
-      readonly sampleId: string;
-      readonly label: string | null;
-      readonly subjectId?: string;
-      /** May be a view of its batch's memory. */
-      readonly encoding: Encoding;
-    }
-  | {
-      readonly kind: 'input';
-      readonly sampleId: string;
-      readonly label: string | null;
-      readonly subjectId?: string;
-      readonly input: RawInput;
-    }
+  /** The encoding may be a view of its batch's memory. */
+  | (Named & { readonly kind: 'sample'; readonly encoding: Encoding })
+  | (Named & { readonly kind: 'input'; readonly input: RawInput })
   | { readonly kind: 'raw'; readonly bytes: Uint8Array }
   /** `row` counts from 0, header and blank lines left out. The reason never quotes the row. */
   | { readonly kind: 'bad'; readonly row: number; readonly reason: string };
