@@ -37,8 +37,8 @@ const texts = (text: string) =>
 
 test('a column named text holds texts as they are, where texts are asked for', async () => {
   expect(await texts('label,text,id\ncat," Miau,\n""so"" ",s1\ndog,,s2\n')).toEqual([
-    { kind: 'text', sampleId: 's1', label: 'cat', text: ' Miau,\n"so" ' },
-    { kind: 'text', sampleId: 's2', label: 'dog', text: '' },
+    { kind: 'input', sampleId: 's1', label: 'cat', input: { form: 'text', text: ' Miau,\n"so" ' } },
+    { kind: 'input', sampleId: 's2', label: 'dog', input: { form: 'text', text: '' } },
   ]);
   expect(await texts('1,2,cat\n')).toEqual([sample('x-0', 'cat', [1, 2])]);
   await expect(texts('label,text,size\ncat,Miau,3\n')).rejects.toMatchObject({

@@ -7,13 +7,14 @@ import { buildModel } from '#src/model/build.js';
 import { encodeInputs } from '#src/model/encoder.js';
 import { predict } from '#src/model/predict.js';
 import { languagesModel, readTexts, type Text } from '../support/languages.js';
+import { NO_FILES } from '../support/tfjs-models.js';
 
 const stream = readTexts('stream.csv.gz');
 const held = readTexts('test.csv.gz');
 const model = languagesModel();
 
 async function encode(texts: readonly Text[]): Promise<Int8Array> {
-  const encoder = await openEncoder(model);
+  const encoder = await openEncoder(model, NO_FILES);
   const inputs = texts.map(({ text }) => ({ form: 'text', text }) as const);
   const { dimension } = model.shape;
   const rows = new Int8Array(texts.length * dimension);
