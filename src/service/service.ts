@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Compute } from '../build/compute.js';
 import { threadCompute } from '../build/threads.js';
+import { engineOf } from '../engine/choose.js';
+import type { Engine } from '../engine/engine.js';
 import type { LegonetError } from '../errors.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
@@ -21,6 +23,8 @@ export type Service = {
   readonly model: Model;
   readonly kernel: Kernel;
   readonly compute: Compute;
+  /** What TensorFlow runs on; null if the model needs none. */
+  readonly engine: Engine | null;
   readonly logger: Logger;
   /** What signs the audit log. */
   readonly signer: OpenSigner;
@@ -36,15 +40,20 @@ export type Service = {
   readonly reached?: (point: string) => void;
 };
 
-/** The model in force, and threads for its arithmetic. Throws `no_model` before `init`. */
+/**
+ * The model in force, and threads for its arithmetic. Throws `no_model` before `init`, and
+ * `engine_not_installed`.
+ */
 export async function openService(
   base: Pick<Service, 'settings' | 'database' | 'log' | 'logger'>,
   makeCompute: (url: string, kernel: Kernel, model: Model) => Compute = (url, _, model) =>
     threadCompute(url, model),
 ): Promise<Service & { close(): Promise<void> }> {
   const model = await requireModel(base.database.pool);
+  const engine = engineOf(model.configuration, base.settings.engine);
+  if (engine) base.logger.info({ event: 'engine_chosen', engine }, `TensorFlow runs ${engine}`);
   const kernel = await loadWasmKernel();
   const compute = makeCompute(base.database.url, kernel, model);
   const signer = keepSigner(base.settings, base.database);
-  return { ...base, model, kernel, compute, signer, close: () => compute.close() };
+  return { ...base, model, kernel, compute, engine, signer, close: () => compute.close() };
 }
