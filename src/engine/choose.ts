@@ -7,22 +7,28 @@ import type { Engine } from './engine.js';
 /** Kinds of encoders and adapters that are computed by TensorFlow. */
 const NEEDING = ['tfjs', 'softmax'];
 
-/** Whether such a model is computed on an engine; others never load one. */
-export function needsEngine(configuration: {
+/** What decides it, of a model's configuration. */
+export type Kinds = {
   readonly encoder: { readonly kind: string };
   readonly adapter: { readonly kind: string };
-}): boolean {
-  const { encoder, adapter } = configuration;
-  return NEEDING.includes(encoder.kind) || NEEDING.includes(adapter.kind);
+};
+
+/** The engine that such a model runs on, see `chooseEngine`; null if it needs none. */
+export function engineOf({ encoder, adapter }: Kinds, asked: Engine | undefined): Engine | null {
+  const needed = NEEDING.includes(encoder.kind) || NEEDING.includes(adapter.kind);
+  return needed ? chooseEngine(asked) : null;
 }
 
 /**
  * The engine to run on: the one asked for, or by default `native` where it is installed, else `wasm`. Throws
  * `engine_not_installed` if `native` is asked for and is not there. Loads neither.
  */
-export function chooseEngine(asked: Engine | undefined): Engine {
+export function chooseEngine(
+  asked: Engine | undefined,
+  installed: () => boolean = isNativeInstalled,
+): Engine {
   if (asked === 'wasm') return 'wasm';
-  if (isNativeInstalled()) return 'native';
+  if (installed()) return 'native';
   if (asked === undefined) return 'wasm';
   throw new LegonetError(
     'engine_not_installed',

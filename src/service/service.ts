@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Compute } from '../build/compute.js';
 import { threadCompute } from '../build/threads.js';
+import { engineOf } from '../engine/choose.js';
+import type { Engine } from '../engine/engine.js';
 import { openEncoder } from '../engine/open-encoder.js';
 import type { LegonetError } from '../errors.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
@@ -26,6 +28,8 @@ export type Service = {
   readonly compute: Compute;
   /** Of raw inputs; null where events bring encodings. */
   readonly encoder: Encoder | null;
+  /** What TensorFlow runs on; null if the model needs none. */
+  readonly engine: Engine | null;
   readonly logger: Logger;
   /** What signs the audit log. */
   readonly signer: OpenSigner;
@@ -41,13 +45,18 @@ export type Service = {
   readonly reached?: (point: string) => void;
 };
 
-/** The model in force, and threads for its arithmetic. Throws `no_model` before `init`. */
+/**
+ * The model in force, and threads for its arithmetic. Throws `no_model` before `init`, and
+ * `engine_not_installed`.
+ */
 export async function openService(
   base: Pick<Service, 'settings' | 'database' | 'log' | 'logger'>,
   makeCompute: (url: string, kernel: Kernel, model: Model) => Compute = (url, _, model) =>
     threadCompute(url, model),
 ): Promise<Service & { close(): Promise<void> }> {
   const model = await requireModel(base.database.pool);
+  const engine = engineOf(model.configuration, base.settings.engine);
+  if (engine) base.logger.info({ event: 'engine_chosen', engine }, `TensorFlow runs ${engine}`);
   const kernel = await loadWasmKernel();
   const encoder = await openEncoder(model, {
     engine: base.settings.engine,
@@ -58,5 +67,5 @@ export async function openService(
   const close = async () => {
     await Promise.all([compute.close(), encoder?.close()]);
   };
-  return { ...base, model, kernel, encoder, compute, signer, close };
+  return { ...base, model, kernel, encoder, compute, engine, signer, close };
 }

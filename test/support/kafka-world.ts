@@ -127,7 +127,19 @@ async function openProcess(url: string, model: Model, options: KafkaLogOptions) 
     await database.close();
   };
   const signer = keepSigner(settings, database);
-  return { settings, database, log, model, kernel, encoder, compute, logger, signer, close };
+  return {
+    settings,
+    database,
+    log,
+    model,
+    kernel,
+    encoder,
+    compute,
+    engine: null,
+    logger,
+    signer,
+    close,
+  };
 }
 
 function runProcess(

@@ -40,5 +40,17 @@ export async function openTestService(
     await drop();
   };
   const signer = memorySigner();
-  return { settings, database, log, model, kernel, encoder, compute, logger, signer, close };
+  return {
+    settings,
+    database,
+    log,
+    model,
+    kernel,
+    encoder,
+    compute,
+    engine: null,
+    logger,
+    signer,
+    close,
+  };
 }

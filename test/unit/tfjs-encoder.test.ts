@@ -4,11 +4,11 @@ import { openTfjsEncoder } from '#src/engine/tfjs-encoder.js';
 import type { LegonetError } from '#src/errors.js';
 import type { Input } from '#src/events/event.js';
 import type { Encoder } from '#src/model/encoder.js';
-import { meanColours, meanEncoder } from '../support/tfjs-models.js';
+import { smallEncoder, smallFiles } from '../support/tfjs-models.js';
 
 let encoder: Encoder;
 beforeAll(async () => {
-  encoder = await openTfjsEncoder(meanEncoder, meanColours(8), 'wasm');
+  encoder = await openTfjsEncoder(smallEncoder, smallFiles, 'wasm');
 });
 afterAll(() => encoder.close());
 
@@ -88,7 +88,7 @@ test('what is no image is an error of its own, and the others are encoded', asyn
 
 test('a model whose output is not of the dimension that is told, or has no such layer, is refused', async () => {
   const open = (changes: object) =>
-    openTfjsEncoder({ ...meanEncoder, ...changes }, meanColours(8), 'wasm');
+    openTfjsEncoder({ ...smallEncoder, ...changes }, smallFiles, 'wasm');
   await expect(open({ dimension: 4 })).rejects.toMatchObject({ code: 'invalid_model' });
   await expect(open({ layer: 'median' })).rejects.toMatchObject({ code: 'engine_model' });
 });
