@@ -7,11 +7,11 @@ import type { Model } from '#src/model/model.js';
 import type { Service } from '#src/service/service.js';
 import { readSettings } from '#src/settings.js';
 import { openDatabase } from '#src/store/database.js';
+import { loadEncoder } from '#src/store/encoder.js';
 import { saveModel } from '#src/store/model.js';
 import { createTestDatabase } from './database.js';
 import { SCRATCH } from './scratch.js';
 import { memorySigner } from './signer.js';
-import { NO_FILES } from './tfjs-models.js';
 
 export type TestService = Service & { close(): Promise<void> };
 
@@ -30,11 +30,14 @@ export async function openTestService(
   await saveModel(database, model, {});
   const log = new EmbeddedLog(database);
   const kernel = await loadWasmKernel();
-  const encoder = await openEncoder(model, NO_FILES);
+  const encoder = await openEncoder(model, {
+    engine: 'wasm',
+    files: (sha256) => loadEncoder(database.pool, sha256),
+  });
   const compute = inlineCompute(url, kernel, model);
   const logger = pino({ level: 'silent' });
   const close = async () => {
-    await compute.close();
+    await Promise.all([compute.close(), encoder?.close()]);
     await log.close();
     await database.close();
     await drop();
