@@ -9,7 +9,7 @@ export const LIMITS = {
   adapters: 10_000,
   classes: 1000,
   /** Units (words or characters) of a text's n-gram. */
-  gramLength: 16,
+  gramLength: 8,
 } as const;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest: 64 lower-case hex digits');
