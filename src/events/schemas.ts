@@ -10,7 +10,8 @@ import type { Encoding, Input } from './event.js';
 import { LIMITS } from './record.js';
 import { parseTime } from './time.js';
 
-const { idLength, labelLength, reasonLength, mediaTypeLength, encodingLength } = LIMITS;
+const { idLength, labelLength, reasonLength, mediaTypeLength, encodingLength, recordBytes } =
+  LIMITS;
 
 /** Neither control characters, which logs and terminals act on, nor halves of a surrogate pair. */
 const ID = `[^\\p{Cc}\\p{Cs}]{1,${idLength}}`;
@@ -73,7 +74,7 @@ const bytes = z
   .meta({ contentEncoding: 'base64' });
 
 const text = z
-  .object({ text: wellFormed })
+  .object({ text: wellFormed.max(recordBytes) })
   .transform(({ text }): Input => ({ form: 'text', text }));
 
 const media = z

@@ -9,7 +9,7 @@ export const LIMITS = {
   adapters: 10_000,
   classes: 1000,
   /** Units (words or characters) of a text's n-gram. */
-  gramLength: 16,
+  gramLength: 8,
   /** Pixels, of what an image is resized to. */
   imageSide: 1024,
 } as const;

@@ -5,6 +5,9 @@ import type { Input } from '#src/events/event.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import type { NewRecord } from '#src/log/event-log.js';
 import type { Encoder } from '#src/model/encoder.js';
+import { redrive } from '#src/service/redrive.js';
+import type { Settings } from '#src/settings.js';
+import { readDeadLetters } from '#src/store/dead-letters.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { toNewRecord } from '../support/history.js';
 import { tinyModel } from '../support/models.js';
@@ -80,6 +83,14 @@ const samples = async ({ database: { pool } }: Pipeline) =>
 const letters = async ({ database: { pool } }: Pipeline) =>
   (await pool.query('SELECT key, code FROM dead_letters ORDER BY key')).rows;
 
+/** As `legonet dead-letters --redrive` does. */
+async function redriveAll({ database: stored, log }: Pipeline): Promise<void> {
+  const settings = { topics: { sampleEvents: 'sample-events' } } as Settings;
+  for (const { id } of await readDeadLetters(stored.pool)) {
+    await redrive({ database: stored, log, settings }, id);
+  }
+}
+
 const HISTORY = [
   ingest('s1', 'one'),
   ingest('s2', 'two two'),
@@ -136,6 +147,17 @@ describe.each([false, true])('raw inputs, on a log that compacts: %s', (compacts
       await pipeline.finish();
       expect(await letters(pipeline)).toEqual([]);
       expect(await samples(pipeline)).toEqual(before);
+    }));
+
+  test('in conflict are the same conflicts when they are redriven', () =>
+    withPipeline(compacts, async (pipeline) => {
+      await pipeline.append(HISTORY);
+      await pipeline.finish();
+      const before = await letters(pipeline);
+      await redriveAll(pipeline);
+      await pipeline.finish();
+      expect(await letters(pipeline)).toEqual(before);
+      expect(ENGINE.asked).toBe(HISTORY.length);
     }));
 
   test('that cannot be encoded are dead letters, and the others go on', () =>
