@@ -10,7 +10,7 @@ import { requireModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
 import { folderFingerprint, isFolder } from '../input/folder.js';
 import { openInput } from '../input/input.js';
-import type { InputBatch, InputOptions } from '../input/rows.js';
+import type { Input, InputBatch, InputOptions } from '../input/rows.js';
 import { createProgress } from '../progress.js';
 import { withStores } from '../stores.js';
 import { toRecord } from '../to-record.js';
@@ -40,7 +40,8 @@ export async function run(
     const model = await requireModel(stores.database.pool);
     const all: Ingested[] = [];
     // All are looked at before any is begun: a wrong name costs nothing.
-    for (const file of files) await openInput(file, inputOptions(model, options));
+    for (const file of files)
+      checkTakes(model, file, await openInput(file, inputOptions(model, options)));
     for (const file of files) all.push(await ingestFile(context, stores, model, file, options));
     return all;
   });
@@ -53,6 +54,13 @@ export async function run(
       .join('\n'),
   );
   return done.some(({ rejected }) => rejected > 0) ? 1 : 0;
+}
+
+/** Of images that a model does not take, each would be a dead letter. */
+function checkTakes(model: Model, file: string, { format }: Input): void {
+  if (format !== 'images' || inputForm(model) === 'media') return;
+  const message = `${file}: this model takes no images, for its encoder is not of the kind tfjs`;
+  throw new LegonetError('input_not_encodable', message);
 }
 
 /** Streams one file into the log; goes on where an interrupted run of the same file ended. */

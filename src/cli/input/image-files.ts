@@ -93,6 +93,6 @@ function toImage(
   if (record.length !== count) {
     return { ...image, problem: `its line has ${record.length} fields, not ${count}` };
   }
-  const outside = image.path.split('/').some((name) => name === '' || name === '..');
+  const outside = image.path.split('/').some((name) => ['', '.', '..'].includes(name));
   return outside ? { ...image, problem: 'is not a file of the folder' } : image;
 }
