@@ -54,10 +54,12 @@ export async function loadImageModel(
       const pixels = tf.cast(tf.tensor4d(values, [count, rows, columns, 3], type), 'float32');
       const size: [number, number] = [height, width];
       const resized = tf.image.resizeBilinear(pixels, size, alignCorners, halfPixelCenters);
-      return run(tf.sub(tf.div(resized, divisor), offset)).dataSync();
+      const result = run(tf.sub(tf.div(resized, divisor), offset));
+      if (result.shape[0] === count) return result.dataSync();
+      throw new Error(`for ${count} images its output has the shape [${result.shape}]`);
     });
-  const black = { values: new Uint8Array(height * width * 3), count: 1, height, width };
-  const { length: dimension } = await refusing(async () => encodeBatch(black));
+  const black = { values: new Uint8Array(2 * height * width * 3), count: 2, height, width };
+  const dimension = (await refusing(async () => encodeBatch(black))).length / 2;
   const encode = (images: Images): Float32Array => {
     const encodings = new Float32Array(images.count * dimension);
     for (let first = 0; first < images.count; first += BATCH) {

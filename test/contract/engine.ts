@@ -119,6 +119,7 @@ export function engineContract(engine: Engine): void {
       ['no tensor of that name', graphModel, { output: 'elsewhere' }],
       ['no topology', { ...layersModel, manifest: {} }, {}],
       ['nothing in it', { ...layersModel, manifest: null }, {}],
+      ['an output that is not one for each image', graphModel, { output: 'half' }],
       ['too few weights', { ...layersModel, weights: new Uint8Array(8) }, {}],
     ])('is refused with %s', async (_, model, options) => {
       await expect(load(model, options)).rejects.toMatchObject({ code: 'engine_model' });
