@@ -17,6 +17,20 @@ The digest is the SHA-256 of model.json and its weight files, one after another 
 ${example('encoder digest mobilenet/model.json')}`,
     );
   add(
+    'encode <MODEL.json> <PATH>',
+    'what the encoder makes of public images or texts, as a .npy',
+    () => import('./commands/encoder-encode.js'),
+  )
+    .requiredOption('-o, --output <file>', 'where the encodings go, a .npy')
+    .option(...JSON_FLAG)
+    .addHelpText(
+      'after',
+      `
+For \`keys\` of the kind reference, and for fit-projection; until there is the file, MODEL.json may have
+random keys. PATH as of \`predict\`. Prints the lines for MODEL.json.
+${example('encoder encode MODEL.json public -o reference.npy')}`,
+    );
+  add(
     'fit-projection <REFERENCE>',
     'principal components of public encodings, as a fixed projection',
     () => import('./commands/encoder-fit-projection.js'),
