@@ -93,7 +93,7 @@ describe('a softmax adapter', () => {
   });
 
   test('is the same for any order of its members, those that are equal included', () => {
-    const twice = pick(rows, [...rows.labels.keys(), 3, 3, 7], 6);
+    const twice = pick(rows, [...Array(40).keys(), 3, 3, 7], 6);
     const reversed = pick(twice, Array.from(twice.labels, (_, i) => i).reverse(), 6);
     for (const batch of [undefined, 8]) {
       const settings = settingsOf(batch ? { batch } : {});
