@@ -1,10 +1,12 @@
 // Trains adapters of several shapes on the engine that is named, and prints their digests.
 import { openTrainer } from '#src/engine/trainer.js';
+import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { weightsBytes, weightsDigest } from '#src/model/adapter.js';
 import { drawsFrom } from '#src/model/draws.js';
 import { fitSoftmax } from '#src/model/softmax.js';
 
 const { trainer } = await openTrainer(process.argv[2], null);
+const kernel = await loadWasmKernel();
 const draw = drawsFrom('softmax-child');
 for (const [count, dimension, classes, batch] of [
   [1, 3, 2],
@@ -16,6 +18,6 @@ for (const [count, dimension, classes, batch] of [
   const labels = Array.from(draw(count), (byte) => byte % classes);
   const settings = { kind: 'softmax', steps: 10, learningRate: 4, seed: 1, batch };
   const rows = { encodings, labels };
-  const weights = fitSoftmax(trainer, { dimension, classes }, settings, rows);
+  const weights = fitSoftmax(kernel, trainer, { dimension, classes }, settings, rows);
   console.log(weightsDigest(weightsBytes(weights)));
 }
