@@ -1,11 +1,12 @@
-// Trains adapters of several shapes on the engine that is named, and prints their digests.
+// Trains adapters of several shapes on the engine that is named; prints its probe and their digests.
 import { openTrainer } from '#src/engine/trainer.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { weightsBytes, weightsDigest } from '#src/model/adapter.js';
 import { drawsFrom } from '#src/model/draws.js';
 import { fitSoftmax } from '#src/model/softmax.js';
 
-const { trainer } = await openTrainer(process.argv[2], null);
+const { trainer, backend } = await openTrainer(process.argv[2], null);
+console.log(backend.probe);
 const kernel = await loadWasmKernel();
 const draw = drawsFrom('softmax-child');
 for (const [count, dimension, classes, batch] of [
