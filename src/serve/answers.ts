@@ -74,12 +74,17 @@ const matrix = z
   })
   .nullable();
 
+const backend = z
+  .record(z.string(), z.string().nullable())
+  .describe('What softmax adapters are trained on; null for least-squares.');
+
 export const modelDescription = z.strictObject({
   name: z.string(),
   configDigest: digest,
   configuration: z
     .record(z.string(), z.unknown())
     .describe('MODEL.json; the SHA-256 of its canonical JSON (RFC 8785) is the digest.'),
+  backend: backend.nullable(),
   keys: matrix.describe('The matrix of keys, where a file has it.'),
   projection: matrix.describe('The projection, where there is one.'),
 });
@@ -122,6 +127,7 @@ export const deletionReport = z
 export const statusReport = z.strictObject({
   model: z.string().nullable(),
   configDigest: digest.nullable(),
+  backend: backend.nullable(),
   version: number.nullable(),
   modelDigest: digest.nullable(),
   retained: count,

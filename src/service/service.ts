@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Compute } from '../build/compute.js';
-import { threadCompute } from '../build/threads.js';
+import { type Training, threadCompute } from '../build/threads.js';
 import { engineOf } from '../engine/choose.js';
 import type { Engine } from '../engine/engine.js';
 import { openEncoder } from '../engine/open-encoder.js';
+import { engineNamed } from '../engine/trainer.js';
 import type { LegonetError } from '../errors.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
@@ -16,6 +17,7 @@ import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { loadEncoder } from '../store/encoder.js';
 import { requireModel } from '../store/model.js';
+import { pinBackend } from './backend.js';
 import type { Observe } from './observe.js';
 
 /** What the roles work with. */
@@ -45,24 +47,36 @@ export type Service = {
   readonly reached?: (point: string) => void;
 };
 
+/** How the arithmetic of a model is done. */
+export type MakeCompute = (
+  url: string,
+  kernel: Kernel,
+  model: Model,
+  training: Training,
+) => Compute;
+
 /**
- * The model in force, and threads for its arithmetic. Throws `no_model` before `init`, and
- * `engine_not_installed`.
+ * The model in force, and threads for its arithmetic. Throws `no_model` before `init`, `engine_not_installed`, and for a
+ * softmax model that is pinned to no backend yet what `openTrainer` does.
  */
 export async function openService(
   base: Pick<Service, 'settings' | 'database' | 'log' | 'logger'>,
-  makeCompute: (url: string, kernel: Kernel, model: Model) => Compute = (url, _, model) =>
-    threadCompute(url, model),
+  makeCompute: MakeCompute = (url, _, model, training) => threadCompute(url, model, training),
 ): Promise<Service & { close(): Promise<void> }> {
   const model = await requireModel(base.database.pool);
-  const engine = engineOf(model.configuration, base.settings.engine);
+  const asked = base.settings.engine;
+  const pinned = await pinBackend(base.database, model, asked);
+  // Who only predicts takes no engine: that a pinned one is missing is found out by those who build.
+  const engine = pinned
+    ? (asked ?? engineNamed(pinned) ?? null)
+    : engineOf(model.configuration, asked);
   if (engine) base.logger.info({ event: 'engine_chosen', engine }, `TensorFlow runs ${engine}`);
   const kernel = await loadWasmKernel();
   const encoder = await openEncoder(model, {
-    engine: base.settings.engine,
+    engine: asked,
     files: (sha256) => loadEncoder(base.database.pool, sha256),
   });
-  const compute = makeCompute(base.database.url, kernel, model);
+  const compute = makeCompute(base.database.url, kernel, model, pinned && { pinned, asked });
   const signer = keepSigner(base.settings, base.database);
   const close = async () => {
     await Promise.all([compute.close(), encoder?.close()]);

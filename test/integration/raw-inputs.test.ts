@@ -65,7 +65,9 @@ beforeEach(() => {
 });
 
 async function withPipeline(compacts: boolean, work: (pipeline: Pipeline) => Promise<void>) {
-  const pipeline = new Pipeline(database.url, model, kernel, compacts, undefined, engine);
+  const pipeline = new Pipeline(database.url, model, kernel, compacts, undefined, {
+    encoder: engine,
+  });
   try {
     await pipeline.begin();
     await work(pipeline);
@@ -202,7 +204,9 @@ test('an encoding is no sample of a model with another encoder', () =>
     await pipeline.finish();
     const [record] = await pipeline.records();
     const other = tinyModel({ encoder: { ...encoder, analyzer: 'char' } });
-    const elsewhere = new Pipeline(database.url, other, kernel, false, undefined, engine);
+    const elsewhere = new Pipeline(database.url, other, kernel, false, undefined, {
+      encoder: engine,
+    });
     try {
       await elsewhere.begin();
       await elsewhere.append(record ? [record] : []);

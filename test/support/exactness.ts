@@ -5,6 +5,10 @@ import { type LogRecord, RECORD_TIME_HEADER } from '#src/events/record.js';
 import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { buildModel } from '#src/model/build.js';
+import type { Encoder } from '#src/model/encoder.js';
+import type { Model } from '#src/model/model.js';
+import type { Rows } from '#src/model/statistics.js';
+import type { Trainer } from '#src/model/trainer.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { expected, RAW, histories as randomHistories, type Step } from './histories.js';
 import { tinyModel } from './models.js';
@@ -14,25 +18,37 @@ import { memorySigner } from './signer.js';
 import { tablesWith } from './tables-with.js';
 import { NO_FILES } from './tfjs-models.js';
 
-const encoder = { kind: 'hashing-text', dimension: 3, scale: 5, analyzer: 'char', norm: 'none' };
-/** Events bring encodings and texts. */
-const model = tinyModel({ adapters: 4, encoder });
 const kernel = await loadWasmKernel();
-const texts = await openEncoder(model, NO_FILES);
 
-const digestOf = (rows: Parameters<typeof buildModel>[2]) =>
-  buildModel(plainKernel, model, rows).modelDigest;
+/** What the equation is of: a model, and for softmax adapters what trains them. */
+type Subject = { readonly model: Model; readonly trainer: Trainer | null };
+
+const texts = { kind: 'hashing-text', dimension: 3, scale: 5, analyzer: 'char', norm: 'none' };
+
+/** A small model with any kind of adapter. Events bring encodings and texts. */
+export const smallModel = (changes: Record<string, unknown> = {}): Model =>
+  tinyModel({ adapters: 4, encoder: texts, ...changes });
+
+const digestOf = ({ model, trainer }: Subject, rows: Rows) =>
+  buildModel(plainKernel, model, rows, trainer).modelDigest;
 
 /** Checks the equation over random histories on a log that compacts or does not. */
-export function exactnessProperty(compacts: boolean, histories: number): void {
+export function exactnessProperty(
+  compacts: boolean,
+  histories: number,
+  subject: Subject = { model: smallModel(), trainer: null },
+): void {
+  const { model, trainer } = subject;
   let main: TestDatabase;
   let other: TestDatabase;
   let counterfactual: Pipeline;
+  let encoder: Encoder | null;
 
   beforeAll(async () => {
     main = await createTestDatabase();
     other = await createTestDatabase();
-    counterfactual = new Pipeline(other.url, model, kernel, false, undefined, texts);
+    encoder = await openEncoder(model, NO_FILES);
+    counterfactual = new Pipeline(other.url, model, kernel, false, undefined, { encoder, trainer });
   });
   afterAll(async () => {
     await counterfactual.close();
@@ -46,25 +62,26 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
       await fc.assert(
         fc.asyncProperty(randomHistories(model, compacts), async (steps) => {
           const signer = memorySigner();
-          const open = () => new Pipeline(main.url, model, kernel, compacts, signer, texts);
-          const { pipeline, seen, held } = await play(open, steps);
+          const open = () =>
+            new Pipeline(main.url, model, kernel, compacts, signer, { encoder, trainer });
+          const { pipeline, seen, held } = await play(subject, open, steps);
           try {
             await pipeline.finish();
             seen.push(...(await unseen(pipeline, seen)));
-            await note(pipeline, seen, held);
-            await expectRetired(pipeline, held, steps, seen);
+            await note(subject, pipeline, seen, held);
+            await expectRetired(model, pipeline, held, steps, seen);
             const { retained, conflicts, rows } = expected(model, seen);
             await expectProjected(pipeline, retained, conflicts);
             const served = await latest(pipeline);
             if (served === null) expect(seen).toHaveLength(0);
-            else expect(served).toBe(digestOf(rows));
-            await expectErased(pipeline, retained);
+            else expect(served).toBe(digestOf(subject, rows));
+            await expectErased(model, pipeline, retained);
             await expectNoInputs(pipeline);
             const vkey = await pipeline.vkey();
             await expectReplayed(pipeline.database, vkey);
             await expectCertified(pipeline.database, vkey);
             if (served !== null)
-              expect(await withoutDeleted(counterfactual, pipeline)).toBe(served);
+              expect(await withoutDeleted(subject, counterfactual, pipeline)).toBe(served);
           } finally {
             await pipeline.close();
           }
@@ -77,7 +94,7 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
 }
 
 /** Plays the steps; every version on the way is checked against its own cut. */
-async function play(open: () => Pipeline, steps: readonly Step[]) {
+async function play(subject: Subject, open: () => Pipeline, steps: readonly Step[]) {
   let pipeline = open();
   let seen: LogRecord[] = [];
   const held: Held = new Map();
@@ -105,7 +122,7 @@ async function play(open: () => Pipeline, steps: readonly Step[]) {
       pipeline = open();
     }
     seen.push(...(await unseen(pipeline, seen)));
-    await note(pipeline, seen, held);
+    await note(subject, pipeline, seen, held);
   }
   return { pipeline, seen, held };
 }
@@ -126,7 +143,13 @@ async function unseen(pipeline: Pipeline, seen: readonly LogRecord[]): Promise<L
 type Held = Map<number, ReadonlySet<string>>;
 
 /** Every new version is what its own cut gives. */
-async function note({ database }: Pipeline, seen: readonly LogRecord[], held: Held) {
+async function note(
+  subject: Subject,
+  { database }: Pipeline,
+  seen: readonly LogRecord[],
+  held: Held,
+) {
+  const { model } = subject;
   const { rows } = await database.pool.query(
     `SELECT version, model_digest, (cut ->> '0')::bigint AS cut FROM versions
      WHERE version > $1 ORDER BY version`,
@@ -137,7 +160,7 @@ async function note({ database }: Pipeline, seen: readonly LogRecord[], held: He
       model,
       seen.filter(({ position }) => position < cut),
     );
-    expect(model_digest).toBe(digestOf(covered.rows));
+    expect(model_digest).toBe(digestOf(subject, covered.rows));
     held.set(version, new Set([...covered.retained].map(([id, digest]) => `${id} ${digest}`)));
   }
 }
@@ -147,6 +170,7 @@ async function note({ database }: Pipeline, seen: readonly LogRecord[], held: He
  * and came back in between, by another correction or in a replay under another record, counts as gone.
  */
 async function expectRetired(
+  model: Model,
   { database }: Pipeline,
   held: Held,
   steps: readonly Step[],
@@ -165,14 +189,14 @@ async function expectRetired(
     if (lacking || !retired) expect([version, retired]).toEqual([version, lacking]);
     else if (!replayed) {
       const between = seen.filter(({ position }) => cut <= position && position < until);
-      const went = between.some(({ position }) => lacks(contentsAt(seen, position)));
+      const went = between.some(({ position }) => lacks(contentsAt(model, seen, position)));
       expect([version, went]).toEqual([version, true]);
     }
   }
 }
 
 /** Sample and content of all that is retained after the record at a position. */
-function contentsAt(seen: readonly LogRecord[], last: bigint): ReadonlySet<string> {
+function contentsAt(model: Model, seen: readonly LogRecord[], last: bigint): ReadonlySet<string> {
   const { retained } = expected(
     model,
     seen.filter(({ position }) => position <= last),
@@ -204,7 +228,11 @@ async function latest({ database }: Pipeline): Promise<string | null> {
 }
 
 /** Nothing of a deleted sample stays: no payload in the log, no membership, no orphaned weights. */
-async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string, string>) {
+async function expectErased(
+  model: Model,
+  { database }: Pipeline,
+  retained: ReadonlyMap<string, string>,
+) {
   const { rows } = await database.pool.query(
     `SELECT (SELECT count(*) FROM dirty_adapters) AS dirty,
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS unapplied,
@@ -245,7 +273,7 @@ async function expectNoInputs(pipeline: Pipeline) {
 }
 
 /** A run on another database that sees only what the first one's log still holds. */
-async function withoutDeleted(counterfactual: Pipeline, { database }: Pipeline) {
+async function withoutDeleted(subject: Subject, counterfactual: Pipeline, { database }: Pipeline) {
   await counterfactual.begin();
   const { rows } = await database.pool.query(
     `SELECT key, value, headers, time FROM log_records l
@@ -260,5 +288,7 @@ async function withoutDeleted(counterfactual: Pipeline, { database }: Pipeline) 
     })),
   );
   await counterfactual.finish();
-  return (await latest(counterfactual)) ?? digestOf({ encodings: new Int8Array(), labels: [] });
+  return (
+    (await latest(counterfactual)) ?? digestOf(subject, { encodings: new Int8Array(), labels: [] })
+  );
 }

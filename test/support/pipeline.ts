@@ -7,6 +7,7 @@ import type { NewRecord } from '#src/log/event-log.js';
 import type { Encoder } from '#src/model/encoder.js';
 import type { Kernel } from '#src/model/kernel.js';
 import type { Model } from '#src/model/model.js';
+import type { Trainer } from '#src/model/trainer.js';
 import { apply } from '#src/projection/apply.js';
 import { prepare } from '#src/projection/prepare.js';
 import { logOptions } from '#src/projection/projector.js';
@@ -23,6 +24,9 @@ const TOPIC = 'sample-events';
 export const VERSIONS = 'model-versions';
 const NEVER = new AbortController().signal;
 
+/** What some models take: an encoder of raw inputs, what trains softmax adapters. */
+type PipelineTools = { readonly encoder?: Encoder | null; readonly trainer?: Trainer | null };
+
 /** The whole pipeline on a test database, one step at a time, in the order that a test asks for. */
 export class Pipeline {
   readonly database: Database;
@@ -34,14 +38,14 @@ export class Pipeline {
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
 
-  /** `signer`: that of the log there is already; by default each beginning makes another one. */
+  /** `signer`: that of the log there is already; by default each beginning makes another one. Softmax takes a trainer. */
   constructor(
     url: string,
     model: Model,
     kernel: Kernel,
     compacts = false,
     signer?: ReturnType<typeof memorySigner>,
-    encoder: Encoder | null = null,
+    { encoder = null, trainer = null }: PipelineTools = {},
   ) {
     this.#encoder = encoder;
     this.#given = signer;
@@ -50,7 +54,7 @@ export class Pipeline {
     this.log = new (compacts ? CompactingLog : EmbeddedLog)(this.database);
     this.#model = model;
     this.#kernel = kernel;
-    this.#compute = inlineCompute(url, kernel, model);
+    this.#compute = inlineCompute(url, kernel, model, trainer);
   }
 
   /** Forgets everything but the schema, and puts the model in force. */

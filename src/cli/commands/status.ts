@@ -1,4 +1,5 @@
 import { engineOf } from '../../engine/choose.js';
+import { describeBackend } from '../../model/backend.js';
 import { readLag } from '../../service/catch-up.js';
 import { duration } from '../../service/duration.js';
 import { readKinds } from '../../store/model.js';
@@ -23,8 +24,11 @@ export async function run(context: Context): Promise<ExitCode> {
     const version = status.version === null ? 'none yet' : `${status.version}`;
     return [
       `Model            ${status.model} (configuration ${status.configDigest})`,
+      ...(status.backend ? [`Trained on       ${describeBackend(status.backend)}`] : []),
       `Version          ${version}${status.modelDigest ? ` (digest ${status.modelDigest})` : ''}`,
-      ...(status.engine ? [`Engine           ${status.engine} (TensorFlow)`] : []),
+      ...(status.engine && !status.backend
+        ? [`Engine           ${status.engine} (TensorFlow)`]
+        : []),
       `Samples          ${status.retained} retained, ${status.deleted} deleted`,
       `Dirty adapters   ${status.dirtyAdapters}`,
       `Lag              ${status.lag} events`,
