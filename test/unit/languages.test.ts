@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest';
+import { LocalModel } from '#src/client/local-model.js';
 import { openEncoder } from '#src/engine/open-encoder.js';
 import { LegonetError } from '#src/errors.js';
+import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { readWeights } from '#src/model/adapter.js';
-import { buildModel } from '#src/model/build.js';
+import { type BuiltModel, buildModel } from '#src/model/build.js';
 import { encodeInputs } from '#src/model/encoder.js';
-import { predict } from '#src/model/predict.js';
+import type { Model } from '#src/model/model.js';
 import { languagesModel, readTexts, type Text } from '../support/languages.js';
+import { rowsOf, tinyModel } from '../support/models.js';
 import { NO_FILES } from '../support/tfjs-models.js';
 
 const stream = readTexts('stream.csv.gz');
@@ -25,6 +28,15 @@ async function encode(texts: readonly Text[]): Promise<Int8Array> {
   return rows;
 }
 
+/** As a subscriber holds it. */
+function localModel(of: Model, { modelDigest, adapters }: BuiltModel): LocalModel {
+  const local = new LocalModel(of, plainKernel);
+  const weights = adapters.map(({ digest }) => digest);
+  const fetched = new Map(adapters.map(({ digest, bytes }) => [digest, readWeights(bytes)]));
+  local.adopt({ version: 1, modelDigest, weights }, fetched);
+  return local;
+}
+
 test('the languages example has 3,651 texts to stream and 902 to test, in the 26 languages of its model', () => {
   expect([stream.length, held.length]).toEqual([3651, 902]);
   for (const texts of [stream, held]) {
@@ -41,8 +53,16 @@ test('the texts give this model for ever, which tells 95.9 % of unseen texts apa
   expect(built.modelDigest).toBe(
     'c8dc8b91ec81bbb3e39968318c767a58895186de23ece3144637a547c7bbe360',
   );
-  const weights = built.adapters.map(({ members, bytes }) => (members ? readWeights(bytes) : null));
-  const predicted = predict(kernel, model, weights, await encode(held), held.length);
+  const local = localModel(model, built);
+  const { predictions: predicted } = local.predict(held.map(({ text }) => text));
   const right = predicted.filter(({ label }, i) => label === held[i]?.label).length;
   expect((100 * right) / held.length).toBeCloseTo(95.9, 1);
+});
+
+test('a text is nothing to predict for a model of encodings', () => {
+  const other = tinyModel();
+  const local = localModel(other, buildModel(plainKernel, other, rowsOf([])));
+  expect(() => local.predict(['a text'])).toThrow(
+    expect.objectContaining({ code: 'input_not_encodable' }),
+  );
 });
