@@ -3,8 +3,13 @@
  * other. For `copyInto`: header and trailer are not written here.
  */
 export class CopyRows {
-  #bytes = Buffer.allocUnsafe(1 << 16);
+  #bytes: Buffer;
   #length = 0;
+
+  /** For about so many bytes: more is possible, and costs a copy. */
+  constructor(size = 1 << 16) {
+    this.#bytes = Buffer.allocUnsafe(size);
+  }
 
   /** Begins a row of so many fields. */
   row(fields: number): this {
