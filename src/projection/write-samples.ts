@@ -50,7 +50,7 @@ function writeVersion(rows: CopyRows, version: Version | undefined): void {
     .int8(version?.time ?? null)
     .text(version?.eventId ?? null)
     .text(version?.source ?? null);
-  rows.bytea(version ? Buffer.from(version.digest, 'hex') : null);
+  rows.hex(version?.digest ?? null);
 }
 
 function payloadsJson(payloads: StoredSample['payloads']): string | null {
