@@ -64,7 +64,7 @@ export class EmbeddedLog implements EventLog {
         records.length,
         textArray(records.map(({ key }) => keyText(key))),
         byteaArray(records.map((record) => record.value)),
-        textArray(records.map(({ headers }) => (headers ? JSON.stringify(headers) : null))),
+        textArray(headerTexts(records)),
       ],
     );
     this.#appended.wake();
@@ -168,6 +168,17 @@ export class EmbeddedLog implements EventLog {
 }
 
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+function headerTexts(records: readonly NewRecord[]): (string | null)[] {
+  let last: { headers: NewRecord['headers']; text: string | null } = { headers: {}, text: '{}' };
+  return records.map(({ headers }) => {
+    // Most have the headers of the one before.
+    if (headers !== last.headers) {
+      last = { headers, text: headers ? JSON.stringify(headers) : null };
+    }
+    return last.text;
+  });
+}
 
 function toRecords(rows: readonly RawRow[]): LogRecord[] {
   let last: { text: Buffer | null; headers: LogRecord['headers'] } = { text: null, headers: {} };
