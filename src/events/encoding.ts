@@ -60,7 +60,10 @@ function decodeInt8(text: string): Encoding | Problem {
 
 export const NOT_BASE64: Problem = invalid('expected base64: standard alphabet, padded');
 
-/** The bytes of base64 (RFC 4648, section 4) in its one canonical form; undefined for any other text. */
+/**
+ * The bytes of base64 (RFC 4648, section 4) in its one canonical form; undefined for any other text. They
+ * may lie in one buffer with others.
+ */
 export function decodeBase64(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, 'base64');
   // Node's decoder passes over what it does not know: only writing it again tells.

@@ -103,17 +103,10 @@ function checkJsonType(name: string, type: string | undefined): void {
   if (!type.endsWith('+json')) throw new EventError('content_mode', `${name}: expected JSON`);
 }
 
-/** The media type alone, without parameters. Nearly all records have the same. */
+/** The media type alone, without parameters. */
 function mediaType(contentType: string | undefined): string | undefined {
-  if (contentType === lastType.header) return lastType.type;
-  lastType = { header: contentType, type: contentType?.split(';', 1)[0]?.trim().toLowerCase() };
-  return lastType.type;
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase();
 }
-
-let lastType: { header: string | undefined; type: string | undefined } = {
-  header: undefined,
-  type: undefined,
-};
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

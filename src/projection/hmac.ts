@@ -4,14 +4,14 @@ import { hash } from 'node:crypto';
 const BLOCK = 64;
 export const HASH_BYTES = 32;
 
-/** Writes the SHA-256 of a message to `out`. As text of one byte a character: a Buffer to each costs twice as much. */
+/** Writes the SHA-256 of a message to `out`. It comes as text, a byte a character: a Buffer costs twice as much. */
 export function sha256Into(out: Buffer, at: number, message: Uint8Array): void {
   out.write(hash('sha256', message, 'binary'), at, HASH_BYTES, 'latin1');
 }
 
 /**
- * Messages for HMAC-SHA-256 (RFC 2104), written one after the other into the same memory: two hashes in one go,
- * and nothing to collect, cost a sixth of `createHmac`.
+ * Messages for HMAC-SHA-256 (RFC 2104), written one after the other into the same memory. Two hashes in one go, and
+ * nothing to collect, cost less than half of what a Buffer to each part does, and that a third of `createHmac`.
  */
 export class HmacMessage {
   /** The key's inner pad and the message; the key's outer pad and the inner hash. */
