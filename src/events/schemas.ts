@@ -70,7 +70,11 @@ const wellFormed = z
 
 const bytes = z
   .string()
-  .transform((text, context): Uint8Array => decodeBase64(text) ?? reject(context, NOT_BASE64, text))
+  .transform((text, context): Uint8Array => {
+    const decoded = decodeBase64(text);
+    // In a buffer of their own: they may be handed to another thread.
+    return decoded ? new Uint8Array(decoded) : reject(context, NOT_BASE64, text);
+  })
   .meta({ contentEncoding: 'base64' });
 
 const text = z

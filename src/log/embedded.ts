@@ -64,7 +64,7 @@ export class EmbeddedLog implements EventLog {
         records.length,
         textArray(records.map(({ key }) => keyText(key))),
         byteaArray(records.map((record) => record.value)),
-        textArray(records.map(({ headers }) => (headers ? JSON.stringify(headers) : null))),
+        textArray(headerTexts(records)),
       ],
     );
     this.#appended.wake();
@@ -128,7 +128,7 @@ export class EmbeddedLog implements EventLog {
         ),
       IN_ORDER,
     );
-    return rows.map(toRecord);
+    return toRecords(rows);
   }
 
   async erase(
@@ -184,13 +184,33 @@ export class EmbeddedLog implements EventLog {
 
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-function toRecord([position, key, value, headers, time]: RawRow): LogRecord {
-  return {
-    partition: PARTITION,
-    position: position?.readBigInt64BE() ?? 0n,
-    key: key?.toString('utf8') ?? null,
-    value: value ?? null,
-    headers: headers ? JSON.parse(headers.toString('utf8')) : {},
-    time: time?.readBigInt64BE() ?? 0n,
-  };
+function headerTexts(records: readonly NewRecord[]): (string | null)[] {
+  let last: { headers: NewRecord['headers']; text: string | null } = { headers: {}, text: '{}' };
+  return records.map(({ headers }) => {
+    // Most have the headers of the one before.
+    if (headers !== last.headers) {
+      last = { headers, text: headers ? JSON.stringify(headers) : null };
+    }
+    return last.text;
+  });
 }
+
+function toRecords(rows: readonly RawRow[]): LogRecord[] {
+  let last: { text: Buffer | null; headers: LogRecord['headers'] } = { text: null, headers: {} };
+  return rows.map(([position, key, value, text, time]) => {
+    // Most have the headers of the one before.
+    if (!sameBytes(text ?? null, last.text)) {
+      last = { text: text ?? null, headers: text ? JSON.parse(text.toString('utf8')) : {} };
+    }
+    return {
+      partition: PARTITION,
+      position: position?.readBigInt64BE() ?? 0n,
+      key: key?.toString('utf8') ?? null,
+      value: value ?? null,
+      headers: last.headers,
+      time: time?.readBigInt64BE() ?? 0n,
+    };
+  });
+}
+
+const sameBytes = (a: Buffer | null, b: Buffer | null): boolean => (a && b ? a.equals(b) : a === b);

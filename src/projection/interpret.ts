@@ -109,10 +109,12 @@ function inputDigest({ encoderDigest }: Model, label: number, input: Input): str
       );
 }
 
+/** Bytes that a label's index and a line's end take at most. */
+const HEAD = 16;
+
 export function contentDigest(label: number, encoding: Int8Array): string {
-  const head = Buffer.from(`${label}\n`, 'utf8');
-  const bytes = Buffer.allocUnsafe(head.length + encoding.length);
-  bytes.set(head);
-  bytes.set(encoding, head.length);
-  return hash('sha256', bytes, 'hex');
+  const bytes = Buffer.allocUnsafe(HEAD + encoding.length);
+  const head = bytes.write(`${label}\n`, 'latin1');
+  bytes.set(encoding, head);
+  return hash('sha256', bytes.subarray(0, head + encoding.length), 'hex');
 }

@@ -59,9 +59,9 @@ export async function prepare(
     if (item.kind === 'deletion') {
       return { ...item, request: sealRequest(saltOf(i), item.event, record, erasureDeadlineMs) };
     }
-    const from = next++ * activated;
     const { kind, event, content, wasInput } = item;
-    const adapters = Array.from(active.subarray(from, from + activated));
+    const adapters: number[] = [];
+    for (let end = next + activated; next < end; next++) adapters.push(active[next] as number);
     const { sampleId, label } = event;
     const seal = sealSample(event.salt ?? saltOf(i), sampleId, label, content.encoding, adapters);
     return { record, kind, event, content, wasInput, adapters, seal };

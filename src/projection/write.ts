@@ -30,12 +30,7 @@ export async function write(
   const leaves = leavesOf(changes, requests);
   const batch = leaves.entries.length > 0 ? await queueEntries(client, leaves.entries) : 0n;
   // What only repeats something known has left its row as it was.
-  const samples = changes.samples
-    .filter(({ before, after }) => before !== after)
-    .map((one) => ({
-      ...one,
-      after: one.after && { ...one.after, leaf: placeOf(one.after, leaves, batch) },
-    }));
+  const samples = changes.samples.filter(({ before, after }) => before !== after);
   const moved = samples.filter(({ before, after }) => !samePlace(before, after));
   const removed = moved.flatMap(({ sampleId, before, after }) => {
     const by = after?.at ?? changes.tombstones.get(sampleId)?.at;
@@ -46,7 +41,7 @@ export async function write(
   // What came and was deleted within the batch changes no set; its deletion too is shown by a version.
   await markDirty(client, passing(changes), last, true);
   await deleteSamples(client, samples);
-  await insertSamples(client, samples);
+  await insertSamples(client, samples, (sample) => placeOf(sample, leaves, batch));
   await insertMemberships(client, added);
   await keepContent(client, added);
   await markDirty(client, added, last, false);
@@ -130,8 +125,9 @@ async function markDirty(
   last: Mark,
   removal: boolean,
 ): Promise<void> {
-  const adapters = [...new Set(samples.flatMap((sample) => sample.adapters))];
-  if (adapters.length === 0) return;
+  const marked = new Set<number>();
+  for (const { adapters } of samples) for (const adapter of adapters) marked.add(adapter);
+  if (marked.size === 0) return;
   await client.query(
     `INSERT INTO dirty_adapters AS d (adapter, partition, position, removed, traceparent)
      SELECT adapter, $2, $3, CASE WHEN $4 THEN $3::int8 END, $5
@@ -139,7 +135,7 @@ async function markDirty(
      ON CONFLICT (adapter, partition) DO UPDATE
        SET position = excluded.position, removed = coalesce(excluded.removed, d.removed),
            traceparent = coalesce(excluded.traceparent, d.traceparent)`,
-    [int4Array(adapters), last.partition, last.position, removal, last.traceparent],
+    [int4Array([...marked]), last.partition, last.position, removal, last.traceparent],
   );
 }
 
