@@ -16,24 +16,29 @@ import {
   type Statistics,
   unknowns,
 } from '../model/statistics.js';
-import { type KeptStatistics, readStatistics } from '../store/statistics.js';
+import { type KeptStatistics, type NewSums, readStatistics, rowsOf } from '../store/statistics.js';
 import { readMembers } from './members.js';
+import { heldStill, type Owed } from './owed.js';
 
 /** What is needed to build one adapter; plain data, so that it crosses to a worker thread. */
 export type AdapterTask = {
   readonly adapter: number;
   /** The version it was last built in. */
   readonly builtIn: number | null;
-  /** Whether there are kept statistics. */
+  /** Whether there are kept statistics, and whether they hold, without what is `owed`. */
+  readonly stored: boolean;
   readonly kept: boolean;
+  readonly owed: readonly Owed[];
+  /** Whether its statistics are to be kept when others are built. */
+  readonly keepLater: boolean;
   readonly shape: Shape;
   readonly lambda: number;
   /** The build's cut, positions as decimal strings. */
   readonly cut: Readonly<Record<string, string>>;
 };
 
-/** `statistics` is there when it is new and worth keeping. */
-export type BuildResult = BuiltAdapter & { readonly statistics: Statistics | null };
+/** `sums`: what is to be kept of it. */
+export type BuildResult = BuiltAdapter & { readonly sums: NewSums };
 
 /**
  * Builds one adapter from the snapshot that `client` reads. From kept statistics and the members that
@@ -51,19 +56,26 @@ export async function buildAdapterFrom(
   );
 }
 
-/** Null when too few members are left for the primal form. */
+/** Null when too few members are left for the primal form, or what to subtract is not known. */
 async function fromStatistics(
   client: ClientBase,
   kernel: Kernel,
   task: AdapterTask,
-  { statistics, through }: KeptStatistics,
+  kept: KeptStatistics,
 ): Promise<BuildResult | null> {
+  const { statistics, through, without } = kept;
+  const removed = heldStill(task.owed, kept);
+  if (!removed) return null;
   let sum = statistics;
+  let changed = removed.length > 0;
+  if (changed) sum = accumulate(kernel, sum, task.shape, rowsOf(removed, task.shape), -1);
   for await (const page of readMembers(client, task.adapter, Object.keys(task.cut), through)) {
     sum = accumulate(kernel, sum, task.shape, page, 1);
+    changed = true;
   }
   if (isDual(sum.count, task.shape)) return null;
-  return primal(kernel, task, sum, sum.count !== statistics.count);
+  const result = primal(kernel, task, sum);
+  return changed || !result.sums ? result : { ...result, sums: { through, without } };
 }
 
 async function fromMembers(
@@ -81,23 +93,18 @@ async function fromMembers(
     sum ??= emptyStatistics(task.shape);
     for (const rows of small.splice(0)) sum = accumulate(kernel, sum, task.shape, rows, 1);
   }
-  if (sum) return primal(kernel, task, sum, true);
+  if (sum) return primal(kernel, task, sum);
   const weights = weightsBytes(fitAdapter(kernel, task.shape, task.lambda, concatenate(small)));
-  return { members: count, digest: weightsDigest(weights), bytes: weights, statistics: null };
+  return { members: count, digest: weightsDigest(weights), bytes: weights, sums: null };
 }
 
-function primal(
-  kernel: Kernel,
-  task: AdapterTask,
-  statistics: Statistics,
-  keep: boolean,
-): BuildResult {
+function primal(kernel: Kernel, task: AdapterTask, statistics: Statistics): BuildResult {
   const bytes = weightsBytes(fitFromStatistics(kernel, task.shape, task.lambda, statistics));
   return {
     members: statistics.count,
     digest: weightsDigest(bytes),
     bytes,
-    statistics: keep && statistics.count >= KEEP_FROM * unknowns(task.shape) ? statistics : null,
+    sums: statistics.count >= KEEP_FROM * unknowns(task.shape) ? statistics : null,
   };
 }
 

@@ -1,10 +1,11 @@
+import type pg from 'pg';
 import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import type { AdapterTask } from './adapter.js';
 import { OwnConnection } from './own-connection.js';
-import { buildInSnapshot } from './snapshot.js';
+import { buildInSnapshot, keep } from './snapshot.js';
 
 /** Where the arithmetic is done: in worker threads, or in line where a thread would not pay. */
 export interface Compute {
@@ -26,16 +27,22 @@ export function inlineCompute(url: string, kernel: Kernel, model: Model): Comput
   // Made while there is something else to do yet; who needs it hears of a failure.
   ready().catch(() => {});
   let last: Promise<unknown> = Promise.resolve();
+  // One connection, so one piece of work after the other.
+  const inTurn = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
+    const result = last.then(() => connection.use(work));
+    last = result.catch(() => {});
+    return result;
+  };
   return {
     activate: async (encodings, count) =>
       activate(kernel, model.keys, encodings, count, model.configuration.activated),
     build: async (task, snapshot) => {
-      // One connection, so one build after the other.
-      const result = last.then(() =>
-        connection.use((client) => buildInSnapshot(client, kernel, task, snapshot)),
+      const { built, keeping } = await inTurn((client) =>
+        buildInSnapshot(client, kernel, task, snapshot),
       );
-      last = result.catch(() => {});
-      return result;
+      // Without them the next build sums its members again.
+      if (keeping) inTurn((client) => keep(client, keeping)).catch(() => {});
+      return built;
     },
     parallel: 1,
     ready,

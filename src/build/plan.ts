@@ -2,7 +2,9 @@ import { decodeLeaf } from '../audit/leaves.js';
 import { readTrace } from '../events/trace-context.js';
 import type { Queryable } from '../store/database.js';
 import { readOffsets } from '../store/offsets.js';
+import { HOLDS } from '../store/statistics.js';
 import { type Causes, MAX_LINKS } from '../tracing.js';
+import type { Owed } from './owed.js';
 
 /** Next position to project, by partition: everything before it is reflected. */
 export type Cut = Readonly<Record<string, bigint>>;
@@ -13,7 +15,7 @@ export type BuildPlan = {
   readonly needed: boolean;
   readonly cut: Cut;
   /** Adapters to rebuild, the largest first: the last one must not keep one thread busy alone. */
-  readonly dirty: readonly Dirty[];
+  readonly dirty: readonly DirtyAdapter[];
   readonly retained: bigint;
   readonly latest: Latest | null;
   /** The cut that the training sets are at; null before they are made. */
@@ -41,9 +43,15 @@ export type Latest = {
 export type Dirty = {
   readonly adapter: number;
   readonly builtIn: number | null;
-  /** Whether its statistics are kept. */
+  /** Whether there are kept statistics, and whether they hold as they are. */
+  readonly stored: boolean;
   readonly kept: boolean;
+  /** What is to be subtracted from them first. */
+  readonly owed?: readonly Owed[];
 };
+
+/** `owes`: its kept statistics would hold without members that were taken away since. */
+export type DirtyAdapter = Dirty & { readonly owes: boolean };
 
 /** What waits to be built, without a snapshot: cheap enough to ask at every wake-up. */
 export type Pending = {
@@ -70,7 +78,9 @@ export async function readPending(client: Queryable): Promise<Pending> {
 type AdapterRow = {
   adapter: number;
   builtIn: number | null;
+  stored: boolean;
   kept: boolean;
+  owes: boolean;
   members: number | null;
   weights_digest: string | null;
   dirty: boolean;
@@ -89,9 +99,14 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const cut = await readCut(client);
   const adapters = await client.query<AdapterRow>(
     `SELECT a.adapter, a.version AS "builtIn", a.members, a.weights_digest,
-            EXISTS (SELECT FROM adapter_statistics s WHERE s.adapter = a.adapter) AS kept,
-            EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = a.adapter) AS dirty
-     FROM adapters a ORDER BY a.adapter`,
+            d.adapter IS NOT NULL AS dirty, s.adapter IS NOT NULL AS stored,
+            coalesce(${HOLDS} AND NOT d.reduced, false) AS kept,
+            coalesce(${HOLDS} AND d.reduced, false) AS owes
+     FROM adapters a
+     LEFT JOIN (SELECT adapter, bool_or(removed IS NOT NULL) AS reduced FROM dirty_adapters
+                GROUP BY adapter) AS d USING (adapter)
+     LEFT JOIN adapter_statistics s ON s.adapter = d.adapter
+     ORDER BY a.adapter`,
   );
   const latest = await readLatest(client);
   const counts = await client.query<CountsRow>(

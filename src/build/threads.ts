@@ -5,6 +5,7 @@ import type { Keys } from '../model/activation.js';
 import type { Model } from '../model/model.js';
 import type { Compute } from './compute.js';
 import { type Outcome, unwrap } from './failure.js';
+import { type BuiltInSnapshot, buffersOf, type Keeping } from './snapshot.js';
 
 /** What a worker thread is started with. */
 export type ThreadData = {
@@ -34,13 +35,27 @@ export function threadCompute(
     idleTimeout: 30_000,
     workerData,
   });
-  const run = async <T>(name: string, task: object): Promise<T> =>
-    unwrap<T>((await pool.run(task, { name })) as Outcome<T>);
+  const run = async <T>(name: string, task: object, transferList: ArrayBuffer[] = []): Promise<T> =>
+    unwrap<T>((await pool.run(task, { name, transferList })) as Outcome<T>);
+  const kept = new Set<Promise<void>>();
+  // After all builds that wait. Without them the next build sums its members again.
+  const keepLater = (keeping: Keeping) => {
+    const done = run<void>('keepStatistics', keeping, buffersOf(keeping)).catch(() => {});
+    kept.add(done);
+    done.then(() => kept.delete(done));
+  };
   return {
     activate: (encodings, count) => run('activateBatch', { encodings, count }),
-    build: (adapter, snapshot) => run('buildAdapter', { adapter, snapshot }),
+    build: async (adapter, snapshot) => {
+      const result = await run<BuiltInSnapshot>('buildAdapter', { adapter, snapshot });
+      if (result.keeping) keepLater(result.keeping);
+      return result.built;
+    },
     parallel: threads,
     ready: () => run('ready', {}),
-    close: () => pool.destroy(),
+    close: async () => {
+      await Promise.all(kept);
+      await pool.destroy();
+    },
   };
 }

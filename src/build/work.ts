@@ -1,6 +1,7 @@
 import { LegonetError } from '../errors.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Model } from '../model/model.js';
+import { sumsBytes } from '../model/statistics.js';
 import type { AdapterTask } from './adapter.js';
 import type { Compute } from './compute.js';
 import type { Dirty } from './plan.js';
@@ -19,12 +20,17 @@ export type Cutting = Pick<SharedBuild, 'snapshot' | 'cut'>;
 export function buildOne(
   { model, compute }: Workshop,
   { snapshot, cut }: Cutting,
-  { adapter, builtIn, kept }: Dirty,
+  { adapter, builtIn, stored, kept, owed = [] }: Dirty,
+  keepLater = false,
 ): Promise<BuiltAdapter> {
   const { lambda } = model.configuration.adapter;
-  const task: AdapterTask = { adapter, builtIn, kept, shape: model.shape, lambda, cut };
+  const { shape } = model;
+  const task: AdapterTask = { adapter, builtIn, stored, kept, owed, keepLater, shape, lambda, cut };
   return compute.build(task, snapshot);
 }
+
+/** Bytes of sums that wait to be written until all adapters are built. */
+const KEPT_FOR_LATER = 2 ** 26;
 
 /** Builds all of them; `done` is told each. Throws `build_stopped` (retryable) when the signal aborts. */
 export async function buildAll(
@@ -34,10 +40,11 @@ export async function buildAll(
   done: (adapter: number, result: BuiltAdapter) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const keepLater = dirty.length * sumsBytes(workshop.model.shape) <= KEPT_FOR_LATER;
   await Promise.all(
     dirty.map(async (task) => {
       throwIfStopped(signal);
-      const result = await buildOne(workshop, cutting, task);
+      const result = await buildOne(workshop, cutting, task, keepLater);
       throwIfStopped(signal);
       done(task.adapter, result);
     }),

@@ -13,6 +13,7 @@ import { publishPending } from '#src/publish/publisher.js';
 import { restate } from '#src/publish/restate.js';
 import { type Database, openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
+import { expectRemoved } from '#src/store/removed-members.js';
 import { dropProjections } from '#src/store/replay.js';
 import { CompactingLog } from './compacting-log.js';
 import { memorySigner } from './signer.js';
@@ -30,6 +31,7 @@ export class Pipeline {
   readonly #compute: Compute;
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
+  #expectNoMore: (() => void) | null = null;
 
   /** `signer`: that of the log there is already; by default each beginning makes another one. */
   constructor(
@@ -75,8 +77,13 @@ export class Pipeline {
     return this.log.read(TOPIC, 0n, 10_000);
   }
 
-  /** Projects up to `count` records, in one batch. Returns how many there were. */
+  /**
+   * Projects up to `count` records, in one batch; in turns as where the same process builds and where another
+   * one does. Returns how many there were.
+   */
   async project(count: number): Promise<number> {
+    this.#expectNoMore?.();
+    this.#expectNoMore = this.#expectNoMore ? null : expectRemoved(this.database);
     const { rows } = await this.database.pool.query<{ position: bigint }>(
       'SELECT position FROM offsets',
     );
