@@ -23,9 +23,6 @@ export interface Compute {
 /** Everything on the calling thread, with any kernel. */
 export function inlineCompute(url: string, kernel: Kernel, model: Model): Compute {
   const connection = new OwnConnection(url);
-  const ready = () => connection.use(async () => {});
-  // Made while there is something else to do yet; who needs it hears of a failure.
-  ready().catch(() => {});
   let last: Promise<unknown> = Promise.resolve();
   // One connection, so one piece of work after the other.
   const inTurn = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
@@ -33,6 +30,9 @@ export function inlineCompute(url: string, kernel: Kernel, model: Model): Comput
     last = result.catch(() => {});
     return result;
   };
+  const ready = () => inTurn(async () => {});
+  // Made while there is something else to do yet; who needs it hears of a failure.
+  ready().catch(() => {});
   return {
     activate: async (encodings, count) =>
       activate(kernel, model.keys, encodings, count, model.configuration.activated),

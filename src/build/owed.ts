@@ -1,7 +1,7 @@
 import type { Database, Queryable } from '../store/database.js';
 import { type RemovedContent, removedContent } from '../store/removed-members.js';
 import { isBefore, type KeptStatistics } from '../store/statistics.js';
-import type { Dirty, DirtyAdapter } from './plan.js';
+import type { DirtyAdapter } from './plan.js';
 
 type Place = { readonly partition: number; readonly position: bigint };
 
@@ -29,7 +29,7 @@ export async function withOwed(
   client: Queryable,
   database: Database,
   dirty: readonly DirtyAdapter[],
-): Promise<readonly Dirty[]> {
+): Promise<readonly DirtyAdapter[]> {
   if (!dirty.some(({ owes }) => owes)) return dirty;
   const { rows } = await client.query<Row>(
     `SELECT partition, position, content_partition, content_position, adapters FROM removals

@@ -7,6 +7,7 @@ import {
   type Rows,
   type Shape,
   type Statistics,
+  unknowns,
 } from '../model/statistics.js';
 import { copyRow } from './copy.js';
 import type { Queryable } from './database.js';
@@ -40,8 +41,12 @@ export type RemovedMember = {
   readonly label: number;
 };
 
-/** Subtracting from more adapters than this in one transaction costs more than summing them afresh. */
+/**
+ * Subtracting in the transaction of a removal, one adapter after the other, costs more than summing them afresh
+ * from more adapters than this, or from those with fewer members per unknown.
+ */
 const MAX_SUBTRACTIONS = 64;
+const SUBTRACT_FROM = 4;
 
 /** Locks adapters' rows in order of id, so that no two transactions wait for each other. */
 export async function lockAdapters(client: Queryable, adapters: readonly number[]): Promise<void> {
@@ -86,19 +91,19 @@ export async function subtractRemoved(
   removed: readonly RemovedMember[],
   last: { readonly partition: number; readonly position: bigint },
 ): Promise<void> {
-  const { rows } = await client.query<{ adapter: number }>(
-    `SELECT adapter FROM adapter_statistics s JOIN adapters a USING (adapter)
+  const { rows } = await client.query<{ adapter: number; count: number }>(
+    `SELECT adapter, count FROM adapter_statistics s JOIN adapters a USING (adapter)
      WHERE adapter = ANY($1) AND ${HOLDS} AND NOT EXISTS
        (SELECT FROM dirty_adapters d WHERE d.adapter = s.adapter
         AND d.removed >= coalesce((s.without ->> d.partition::text)::bigint, 0))`,
     [[...new Set(removed.map((member) => member.adapter))]],
   );
-  const kept = rows.map((row) => row.adapter);
-  if (kept.length > MAX_SUBTRACTIONS) {
-    await client.query('DELETE FROM adapter_statistics WHERE adapter = ANY($1)', [kept]);
-    return;
-  }
-  for (const adapter of kept) {
+  const isWorth = ({ count }: { count: number }) =>
+    rows.length <= MAX_SUBTRACTIONS && count >= SUBTRACT_FROM * unknowns(shape);
+  await client.query('DELETE FROM adapter_statistics WHERE adapter = ANY($1)', [
+    rows.filter((row) => !isWorth(row)).map(({ adapter }) => adapter),
+  ]);
+  for (const { adapter } of rows.filter(isWorth)) {
     const members = removed.filter((member) => member.adapter === adapter);
     await subtract(client, kernel, shape, adapter, members);
     await client.query(

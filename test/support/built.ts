@@ -91,7 +91,7 @@ export async function expectBuilt(
 }
 
 /** What is kept are the sums over the members there are. */
-async function expectStatisticsRight({ pool }: Database, { shape }: Model): Promise<void> {
+export async function expectStatisticsRight({ pool }: Database, { shape }: Model): Promise<void> {
   const kept = await pool.query(
     `SELECT adapter, a.sums, array_agg(s.encoding) AS encodings, array_agg(s.label) AS labels
      FROM adapter_statistics a JOIN adapters USING (adapter) JOIN versions v USING (version)

@@ -78,12 +78,12 @@ export class Pipeline {
   }
 
   /**
-   * Projects up to `count` records, in one batch; in turns as where the same process builds and where another
-   * one does. Returns how many there were.
+   * Projects up to `count` records, in one batch; as where the same process builds, or by turns as where another one
+   * does. Returns how many there were.
    */
-  async project(count: number): Promise<number> {
-    this.#expectNoMore?.();
-    this.#expectNoMore = this.#expectNoMore ? null : expectRemoved(this.database);
+  async project(count: number, buildsHere = this.#expectNoMore === null): Promise<number> {
+    if (!buildsHere) this.#expectNoMore?.();
+    this.#expectNoMore = buildsHere ? (this.#expectNoMore ?? expectRemoved(this.database)) : null;
     const { rows } = await this.database.pool.query<{ position: bigint }>(
       'SELECT position FROM offsets',
     );
@@ -101,7 +101,7 @@ export class Pipeline {
   }
 
   /** Builds a version if anything has changed; `during` runs after its cut is taken. */
-  build(during: () => Promise<unknown> = async () => {}): Promise<BuildOutcome | null> {
+  async build(during: () => Promise<unknown> = async () => {}): Promise<BuildOutcome | null> {
     let waited: Promise<unknown> | undefined;
     const compute: Compute = {
       ...this.#compute,
@@ -113,7 +113,10 @@ export class Pipeline {
     };
     const { database } = this;
     const options = { database, model: this.#model, compute, now: () => new Date(0) };
-    return buildVersion(options, NEVER);
+    const outcome = await buildVersion(options, NEVER);
+    // What is kept is kept.
+    await this.#compute.ready();
+    return outcome;
   }
 
   /** What the publisher does with the log after a projection. */
