@@ -17,6 +17,8 @@ export interface Compute {
   readonly parallel: number;
   /** Resolves when the next build can begin at once. */
   ready(): Promise<void>;
+  /** Resolves when the statistics of what was built are kept. */
+  kept(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,9 @@ export function inlineCompute(url: string, kernel: Kernel, model: Model): Comput
     },
     parallel: 1,
     ready,
+    kept: async () => {
+      await last;
+    },
     close: async () => {
       await last;
       await connection.close();

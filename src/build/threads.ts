@@ -37,12 +37,15 @@ export function threadCompute(
   });
   const run = async <T>(name: string, task: object, transferList: ArrayBuffer[] = []): Promise<T> =>
     unwrap<T>((await pool.run(task, { name, transferList })) as Outcome<T>);
-  const kept = new Set<Promise<void>>();
+  const keeping = new Set<Promise<void>>();
   // After all builds that wait. Without them the next build sums its members again.
-  const keepLater = (keeping: Keeping) => {
-    const done = run<void>('keepStatistics', keeping, buffersOf(keeping)).catch(() => {});
-    kept.add(done);
-    done.then(() => kept.delete(done));
+  const keepLater = (sums: Keeping) => {
+    const done = run<void>('keepStatistics', sums, buffersOf(sums)).catch(() => {});
+    keeping.add(done);
+    done.then(() => keeping.delete(done));
+  };
+  const kept = async () => {
+    await Promise.all(keeping);
   };
   return {
     activate: (encodings, count) => run('activateBatch', { encodings, count }),
@@ -53,8 +56,9 @@ export function threadCompute(
     },
     parallel: threads,
     ready: () => run('ready', {}),
+    kept,
     close: async () => {
-      await Promise.all(kept);
+      await kept();
       await pool.destroy();
     },
   };

@@ -114,8 +114,7 @@ export class Pipeline {
     const { database } = this;
     const options = { database, model: this.#model, compute, now: () => new Date(0) };
     const outcome = await buildVersion(options, NEVER);
-    // What is kept is kept.
-    await this.#compute.ready();
+    await this.#compute.kept();
     return outcome;
   }
 
