@@ -5,13 +5,14 @@ import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type Database, sqlState, transaction } from '../store/database.js';
 import { PROJECTION } from '../store/lock.js';
+import { handOver } from '../store/removed-members.js';
 import type { Changes } from './changes.js';
 import { fold, type Item } from './fold.js';
 import { letterOf } from './letters.js';
 import { load } from './load.js';
 import { lockOffset, moveOffset, type Place } from './offset.js';
 import { namedBy, type Prepared } from './prepare.js';
-import { write, writeLetter } from './write.js';
+import { type RemovedSample, write, writeLetter } from './write.js';
 
 export type ApplyOptions = {
   readonly database: Database;
@@ -130,7 +131,8 @@ async function applyAtOnce(
       reached('project.folded');
       const { partition, position } = last;
       const mark = { partition, position, traceparent };
-      await write(client, { kernel, shape: model.shape }, changes, mark);
+      const arithmetic = { kernel, shape: model.shape, handOver: handOverTo(database) };
+      await write(client, arithmetic, changes, mark);
       await rewrite?.(client, encodedOf(items));
       await moveOffset(client, place, position + 1n, addedBy(changes));
       reached('project.before-commit');
@@ -148,6 +150,11 @@ async function applyAtOnce(
 /** Records that have their encoding in the place of a raw input. */
 const encodedOf = (items: readonly Item[]): LogRecord[] =>
   items.flatMap((item) => (item.kind === 'content' && item.wasInput ? [item.record] : []));
+const handOverTo = (database: Database) => (removed: readonly RemovedSample[]) =>
+  handOver(
+    database,
+    removed.map(({ at, by, encoding, label }) => ({ ...at, by, encoding, label })),
+  );
 
 /** How many samples more are retained. */
 const addedBy = ({ samples }: Changes): number =>

@@ -13,8 +13,16 @@ import { writeGone } from './write-gone.js';
 import { placeRequests, writeRequests } from './write-requests.js';
 import { insertMemberships, insertSamples } from './write-samples.js';
 
-/** What subtracting a removed sample from the kept statistics needs. */
-export type Arithmetic = { readonly kernel: Kernel; readonly shape: Shape };
+/** What taking a removed sample out of the kept statistics needs. */
+export type Arithmetic = {
+  readonly kernel: Kernel;
+  readonly shape: Shape;
+  /** Leaves it to the next build, unless it returns false. */
+  readonly handOver: (removed: readonly RemovedSample[]) => boolean;
+};
+
+/** A sample's content, and the record that took it away. */
+export type RemovedSample = StoredSample & { readonly sampleId: string; readonly by: Position };
 
 /** A batch's last record, and the W3C trace context of what projects it. */
 export type Mark = Position & { readonly traceparent: string | null };
@@ -67,15 +75,15 @@ const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
 
 async function remove(
   client: ClientBase,
-  { kernel, shape }: Arithmetic,
-  removed: readonly (StoredSample & { readonly sampleId: string; readonly by: Position })[],
+  { kernel, shape, handOver }: Arithmetic,
+  removed: readonly RemovedSample[],
   last: Mark,
 ): Promise<void> {
   const members: RemovedMember[] = removed.flatMap(({ at, label, encoding, adapters }) =>
     adapters.map((adapter) => ({ ...at, adapter, label, encoding })),
   );
   await lockAdapters(client, [...new Set(members.map(({ adapter }) => adapter))]);
-  await subtractRemoved(client, kernel, shape, members);
+  if (!handOver(removed)) await subtractRemoved(client, kernel, shape, members, last);
   const places = [
     int4Array(members.map(({ partition }) => partition)),
     int8Array(members.map(({ position }) => position)),

@@ -16,6 +16,7 @@ import { publishPending } from '#src/publish/publisher.js';
 import { restate } from '#src/publish/restate.js';
 import { type Database, openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
+import { expectRemoved } from '#src/store/removed-members.js';
 import { dropProjections } from '#src/store/replay.js';
 import { CompactingLog } from './compacting-log.js';
 import { memorySigner } from './signer.js';
@@ -37,6 +38,7 @@ export class Pipeline {
   readonly #encoder: Encoder | null;
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
+  #expectNoMore: (() => void) | null = null;
 
   /** `signer`: that of the log there is already; by default each beginning makes another one. Softmax takes a trainer. */
   constructor(
@@ -84,8 +86,13 @@ export class Pipeline {
     return this.log.read(TOPIC, 0n, 10_000);
   }
 
-  /** Projects up to `count` records, in one batch. Returns how many there were. */
-  async project(count: number): Promise<number> {
+  /**
+   * Projects up to `count` records, in one batch; as where the same process builds, or by turns as where another one
+   * does. Returns how many there were.
+   */
+  async project(count: number, buildsHere = this.#expectNoMore === null): Promise<number> {
+    if (!buildsHere) this.#expectNoMore?.();
+    this.#expectNoMore = buildsHere ? (this.#expectNoMore ?? expectRemoved(this.database)) : null;
     const { rows } = await this.database.pool.query<{ position: bigint }>(
       'SELECT position FROM offsets',
     );
@@ -108,7 +115,7 @@ export class Pipeline {
   }
 
   /** Builds a version if anything has changed; `during` runs after its cut is taken. */
-  build(during: () => Promise<unknown> = async () => {}): Promise<BuildOutcome | null> {
+  async build(during: () => Promise<unknown> = async () => {}): Promise<BuildOutcome | null> {
     let waited: Promise<unknown> | undefined;
     const compute: Compute = {
       ...this.#compute,
@@ -120,7 +127,9 @@ export class Pipeline {
     };
     const { database } = this;
     const options = { database, model: this.#model, compute, now: () => new Date(0) };
-    return buildVersion(options, NEVER);
+    const outcome = await buildVersion(options, NEVER);
+    await this.#compute.kept();
+    return outcome;
   }
 
   /** What the publisher does with the log after a projection. */
