@@ -8,6 +8,7 @@ import {
 } from '../model/adapter.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
+import { joinKey } from '../model/keyed.js';
 import {
   accumulate,
   emptyStatistics,
@@ -17,6 +18,7 @@ import {
   unknowns,
 } from '../model/statistics.js';
 import { type KeptStatistics, readStatistics } from '../store/statistics.js';
+import { readKey } from './anchors.js';
 import { readMembers } from './members.js';
 
 /** What is needed to build one adapter; plain data, so that it crosses to a worker thread. */
@@ -26,6 +28,8 @@ export type AdapterTask = {
   readonly builtIn: number | null;
   /** Whether there are kept statistics. */
   readonly kept: boolean;
+  /** Whether its key is part of it. */
+  readonly keyed: boolean;
   readonly shape: Shape;
   readonly lambda: number;
   /** The build's cut, positions as decimal strings. */
@@ -45,10 +49,12 @@ export async function buildAdapterFrom(
   task: AdapterTask,
 ): Promise<BuildResult> {
   const kept = task.kept && (await readStatistics(client, task.adapter, task.shape));
-  return (
+  const built =
     (kept && (await fromStatistics(client, kernel, task, kept))) ||
-    fromMembers(client, kernel, task)
-  );
+    (await fromMembers(client, kernel, task));
+  if (!task.keyed) return built;
+  const bytes = joinKey(built.bytes, await readKey(client, task.adapter));
+  return { ...built, bytes, digest: weightsDigest(bytes) };
 }
 
 /** Null when too few members are left for the primal form. */

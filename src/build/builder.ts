@@ -5,11 +5,14 @@ import { type Database, transaction } from '../store/database.js';
 import { countBuilders } from '../store/lock.js';
 import { writeSets } from '../store/sets-write.js';
 import { type Traced, traced } from '../tracing.js';
+import { needsPlacing } from './anchors.js';
 import { announce } from './announce.js';
 import { declareIntent, recordVersion } from './attest.js';
 import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
 import { EntryTree } from './entry-tree.js';
+import { placeThen } from './place.js';
+import { forgetMoves, holdPlacement } from './placement.js';
 import { type BuildPlan, cutJson, readPlan } from './plan.js';
 import { rememberStates } from './remembered-sets.js';
 import { setsAt } from './sets.js';
@@ -47,7 +50,7 @@ export async function buildVersion(
   options: BuildOptions,
   signal: AbortSignal,
 ): Promise<BuildOutcome | null> {
-  const cut = await takeCut(options);
+  const cut = await takeCut(options, signal);
   if (!cut) return null;
   return traced({ name: 'build', causes: cut.plan.causes }, (span) =>
     buildFrom(options, cut, span, signal),
@@ -62,14 +65,21 @@ type Cut = {
 };
 
 /** Null when nothing has changed. */
-async function takeCut({ database, reached = () => {} }: BuildOptions): Promise<Cut | null> {
+async function takeCut(
+  { database, model, compute, reached = () => {} }: BuildOptions,
+  signal: AbortSignal,
+): Promise<Cut | null> {
   const client = await database.pool.connect();
   try {
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const exported = await client.query('SELECT pg_export_snapshot() AS name');
+    let snapshot = await beginSnapshot(client);
+    if (model.keys === null && (await needsPlacing(client))) {
+      await client.query('ROLLBACK');
+      const placer = { model, compute, reached };
+      snapshot = await placeThen(client, placer, signal, () => beginSnapshot(client));
+    }
     const plan = await readPlan(client);
     reached('build.cut-taken');
-    if (plan.needed) return { client, snapshot: exported.rows[0].name, plan };
+    if (plan.needed) return { client, snapshot, plan };
     await client.query('COMMIT');
     client.release();
     return null;
@@ -77,6 +87,12 @@ async function takeCut({ database, reached = () => {} }: BuildOptions): Promise<
     client.release(true);
     throw error;
   }
+}
+
+async function beginSnapshot(client: PoolClient): Promise<string> {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const exported = await client.query<{ name: string }>('SELECT pg_export_snapshot() AS name');
+  return exported.rows[0]?.name ?? '';
 }
 
 async function buildFrom(
@@ -169,11 +185,13 @@ async function commit(
   const { plan, built } = next;
   reached('build.before-commit');
   const retirements = await transaction(database.pool, async (tx) => {
+    if (model.keys === null) await holdPlacement(tx, plan);
     const retired = await commitVersion(tx, next);
     reached('build.model-written');
     await writeSets(tx, next.sets.prepared);
     const versions = retired.map(({ version }) => version);
     await recordVersion(tx, model, next, versions, now());
+    if (model.keys === null) await forgetMoves(tx, plan);
     reached('build.recorded');
     await announce(tx, model, next, retired, now());
     reached('build.in-commit');

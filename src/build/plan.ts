@@ -16,6 +16,8 @@ export type BuildPlan = {
   readonly dirty: readonly Dirty[];
   readonly retained: bigint;
   readonly latest: Latest | null;
+  /** How often keys that are samples have changed; 0 where they are not. */
+  readonly generation: bigint;
   /** The cut that the training sets are at; null before they are made. */
   readonly setCut: Cut | null;
   /** Weights digest in force, by adapter; null for one never built. */
@@ -80,6 +82,7 @@ type CountsRow = {
   setCut: Record<string, string> | null;
   replaying: boolean;
   retained: bigint;
+  generation: bigint;
   deletions: string[];
   asked: string[];
   touched: string[];
@@ -97,6 +100,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const counts = await client.query<CountsRow>(
     `SELECT ${REPLAYING} AS replaying, (SELECT cut FROM set_cut) AS "setCut",
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
+            coalesce((SELECT generation FROM placement), 0) AS generation,
             ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
               AS deletions,
             ARRAY(SELECT DISTINCT traceparent FROM deletions
@@ -116,6 +120,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
       .sort((a, b) => (b.members ?? 0) - (a.members ?? 0)),
     retained: counts.rows[0]?.retained ?? 0n,
     latest,
+    generation: counts.rows[0]?.generation ?? 0n,
     setCut: readCutJson(counts.rows[0]?.setCut ?? null),
     digests: adapters.rows.map((row) => row.weights_digest),
     builtIn: adapters.rows.map((row) => row.builtIn),
@@ -144,6 +149,12 @@ const contexts = (traceparents: readonly string[] = []) =>
 
 const readCutJson = (json: Record<string, string> | null): Cut | null =>
   json && Object.fromEntries(Object.entries(json).map(([p, at]) => [p, BigInt(at)]));
+
+/** The cut that the training sets are at; null before they are made. */
+export async function readSetCut(client: Queryable): Promise<Cut | null> {
+  const { rows } = await client.query<{ cut: Record<string, string> }>('SELECT cut FROM set_cut');
+  return readCutJson(rows[0]?.cut ?? null);
+}
 
 export async function readCut(client: Queryable): Promise<Cut> {
   return Object.fromEntries(await readOffsets(client));

@@ -54,6 +54,7 @@ export async function setsAt(
   for await (const page of readBetween(client, setCut, cut)) changes.add(page);
   const gone = await readPage(client, removals(setCut, cut));
   changes.remove(gone);
+  for (const [to, which] of MOVES) changes[to](await readPage(client, which));
   const states = await statesAt(client, database, setCut);
   const { prepared, pages } = await prepareFrom(client, states, changes.bySet(), await hashPairs());
   // After a replay that no version has followed yet, the sets are not the last version's.
@@ -116,11 +117,28 @@ function removals(from: Cut, to: Cut): string {
     Object.entries(cut)
       .map(([p, at]) => `(${partition} = ${Number(p)} AND ${position} < ${at})`)
       .join(' OR ') || 'false';
-  return `SELECT position, commitment, membership, adapters FROM removals
+  // One that had moved by other keys is in the sets where it was before.
+  return `SELECT position, commitment, coalesce(m.membership, r.membership) AS membership,
+      coalesce(m.adapters, r.adapters) AS adapters
+    FROM removals r LEFT JOIN moves m USING (commitment)
     WHERE commitment IS NOT NULL AND (${before(to, 'partition', 'position')})
       AND NOT (${before(from, 'partition', 'position')})
       AND (${before(from, 'content_partition', 'content_position')})`;
 }
+
+/** Samples that are there still and have moved since the sets' cut: what the sets have of them, and what they are to have. */
+const MOVES = (
+  [
+    ['remove', 'm'],
+    ['add', 's'],
+  ] as const
+).map(([to, side]) => {
+  const columns = `0::bigint AS position, commitment, ${side}.membership, ${side}.adapters`;
+  return [
+    to,
+    `SELECT ${columns} FROM moves m JOIN samples s USING (sample_id, commitment)`,
+  ] as const;
+});
 
 /** What comes into each set and what goes, as it is met. */
 class Changes {

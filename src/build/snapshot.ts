@@ -3,6 +3,7 @@ import { LegonetError } from '../errors.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import { sqlState } from '../store/database.js';
+import { readGeneration } from '../store/placement.js';
 import { keepStatistics } from '../store/statistics.js';
 import { type AdapterTask, buildAdapterFrom } from './adapter.js';
 
@@ -20,10 +21,12 @@ export async function buildInSnapshot(
   try {
     await begin(client, snapshot);
     const { statistics, ...built } = await buildAdapterFrom(client, kernel, task);
+    const generation = statistics && task.keyed ? await readGeneration(client) : 0n;
     await client.query('COMMIT');
     if (statistics) {
       await client.query('BEGIN');
-      await keepStatistics(client, task.adapter, task.builtIn, { statistics, through: task.cut });
+      const kept = { statistics, through: task.cut };
+      await keepStatistics(client, task.adapter, { builtIn: task.builtIn, generation }, kept);
       await client.query('COMMIT');
     }
     return built;

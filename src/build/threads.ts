@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Keys } from '../model/activation.js';
 import type { Model } from '../model/model.js';
+import type { Placing } from '../model/placing.js';
 import type { Compute } from './compute.js';
 import { type Outcome, unwrap } from './failure.js';
 
 /** What a worker thread is started with. */
 export type ThreadData = {
   readonly url: string;
-  readonly keys: Keys;
+  readonly keys: Keys | null;
   readonly activated: number;
 };
 
@@ -38,6 +39,7 @@ export function threadCompute(
     unwrap<T>((await pool.run(task, { name })) as Outcome<T>);
   return {
     activate: (encodings, count) => run('activateBatch', { encodings, count }),
+    place: (placing: Placing) => run('placeBatch', placing),
     build: (adapter, snapshot) => run('buildAdapter', { adapter, snapshot }),
     parallel: threads,
     ready: () => run('ready', {}),

@@ -22,7 +22,8 @@ export function buildOne(
   { adapter, builtIn, kept }: Dirty,
 ): Promise<BuiltAdapter> {
   const { lambda } = model.configuration.adapter;
-  const task: AdapterTask = { adapter, builtIn, kept, shape: model.shape, lambda, cut };
+  const keyed = model.keys === null;
+  const task: AdapterTask = { adapter, builtIn, kept, keyed, shape: model.shape, lambda, cut };
   return compute.build(task, snapshot);
 }
 

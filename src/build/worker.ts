@@ -2,6 +2,8 @@ import { workerData } from 'node:worker_threads';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
+import { keysOf } from '../model/model.js';
+import { type Placing, place } from '../model/placing.js';
 import type { AdapterTask } from './adapter.js';
 import { type Outcome, settle } from './failure.js';
 import { OwnConnection } from './own-connection.js';
@@ -22,7 +24,14 @@ export function activateBatch(batch: {
   encodings: Int8Array;
   count: number;
 }): Promise<Outcome<Int32Array>> {
-  return settle(async () => activate(await kernel, keys, batch.encodings, batch.count, activated));
+  return settle(async () =>
+    activate(await kernel, keysOf({ keys }), batch.encodings, batch.count, activated),
+  );
+}
+
+/** Adapters by the keys of now; see `place`. */
+export function placeBatch(placing: Placing): Promise<Outcome<Int32Array>> {
+  return settle(async () => place(await kernel, placing, activated));
 }
 
 /** Resolves when this thread has all that a build takes. */

@@ -1,8 +1,10 @@
-import { activate } from './activation.js';
+import { activate, keyOf } from './activation.js';
 import { fitAdapter, weightsBytes, weightsDigest } from './adapter.js';
+import { withKeysFrom } from './anchors.js';
 import { modelDigest } from './digest.js';
 import type { Kernel } from './kernel.js';
-import type { Model } from './model.js';
+import { joinKey } from './keyed.js';
+import { keysOf, type Model } from './model.js';
 import type { Rows } from './statistics.js';
 
 /** What is built: weights digest and bytes per adapter, and the digest over all of them. */
@@ -19,7 +21,7 @@ export type BuiltAdapter = {
 
 /**
  * build(configuration, S): the definition of the model (design: the exactness equation). A pure
- * function of the set of retained samples; everything incremental must give the same digest.
+ * function of the set of retained samples, their ids included where keys are samples; everything incremental must give the same digest.
  */
 export function buildModel(kernel: Kernel, model: Model, samples: Rows): BuiltModel {
   const steps = buildSteps(kernel, model, samples);
@@ -36,22 +38,30 @@ export function* buildSteps(
   samples: Rows,
 ): Generator<number, BuiltModel> {
   const adapters: BuiltAdapter[] = [];
-  for (const rows of membersByAdapter(kernel, model, samples)) {
-    adapters.push(buildAdapter(kernel, model, gather(samples, rows, model.shape.dimension)));
+  const keyed = withKeysFrom(model, samples);
+  for (const rows of membersByAdapter(kernel, keyed, samples)) {
+    const members = gather(samples, rows, model.shape.dimension);
+    const key = model.keys ? null : keyOf(keysOf(keyed), adapters.length);
+    adapters.push(buildAdapter(kernel, model, members, key));
     yield adapters.length;
   }
   const digests = adapters.map((adapter) => adapter.digest);
   return { modelDigest: modelDigest(model.digest, digests), adapters };
 }
 
-/** One adapter from its members alone. */
-export function buildAdapter(kernel: Kernel, model: Model, members: Rows): BuiltAdapter {
+/** One adapter from its members alone, and from its key if that is part of it. */
+export function buildAdapter(
+  kernel: Kernel,
+  model: Model,
+  members: Rows,
+  key: Int8Array | null = null,
+): BuiltAdapter {
   const { lambda } = model.configuration.adapter;
-  const bytes = weightsBytes(fitAdapter(kernel, model.shape, lambda, members));
+  const bytes = joinKey(weightsBytes(fitAdapter(kernel, model.shape, lambda, members)), key);
   return { members: members.labels.length, digest: weightsDigest(bytes), bytes };
 }
 
-/** Row numbers of each adapter's members. */
+/** Row numbers of each adapter's members, by the model's keys. */
 export function membersByAdapter(kernel: Kernel, model: Model, samples: Rows): number[][] {
   const { adapters, activated } = model.configuration;
   const { dimension } = model.shape;
@@ -60,7 +70,7 @@ export function membersByAdapter(kernel: Kernel, model: Model, samples: Rows): n
   for (let from = 0; from < count; from += PANEL) {
     const rows = Math.min(PANEL, count - from);
     const part = samples.encodings.subarray(from * dimension, (from + rows) * dimension);
-    const active = activate(kernel, model.keys, part, rows, activated);
+    const active = activate(kernel, keysOf(model), part, rows, activated);
     active.forEach((adapter, i) => {
       members[adapter]?.push(from + Math.floor(i / activated));
     });

@@ -27,14 +27,17 @@ const encoder = z.strictObject({
   projection: z.strictObject(pinnedFile).optional(),
 });
 
+const seed = z.union([text.min(1), z.int()], { error: 'a text or a whole number' });
+
 const keys = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reference'), ...pinnedFile }),
   z.strictObject({
     kind: z.literal('random'),
-    seed: z.union([text.min(1), z.int()], { error: 'a text or a whole number' }),
+    seed,
     center: numberOrVector.optional(),
     spread: numberOrVector.optional(),
   }),
+  z.strictObject({ kind: z.literal('anchors'), seed }),
 ]);
 
 /** MODEL.json, as its author wrote it. Defaults are applied where they are used. */

@@ -1,5 +1,6 @@
 import { LegonetError } from '../errors.js';
 import type { LogRecord } from '../events/record.js';
+import { anchorPlaces } from '../model/anchors.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type Database, sqlState, transaction } from '../store/database.js';
@@ -118,7 +119,8 @@ async function applyAtOnce(
       reached('project.folded');
       const { partition, position } = last;
       const mark = { partition, position, traceparent };
-      await write(client, { kernel, shape: model.shape }, changes, mark);
+      const anchorOf = anchorPlaces(model.configuration);
+      await write(client, { kernel, shape: model.shape, anchorOf }, changes, mark);
       await moveOffset(client, place, position + 1n, addedBy(changes));
       reached('project.before-commit');
       return true;

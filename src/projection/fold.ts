@@ -4,17 +4,17 @@ import { isOwnDeletion } from '../events/own-records.js';
 import type { LogRecord } from '../events/record.js';
 import type { Fact } from '../events/retention.js';
 import { decide, evolve } from '../events/retention.js';
-import type { Changes, Known, RequestRow, SubjectErasure } from './changes.js';
+import type { Changes, Known, RequestRow, StoredSample, SubjectErasure } from './changes.js';
 import type { Content, Interpreted } from './interpret.js';
 import { Letters } from './letters.js';
 import { factsOf, Restatements } from './restatements.js';
-import type { Seal, SealedRequest } from './seals.js';
+import type { SealedRequest } from './seals.js';
 import { Tracks } from './tracks.js';
 
 type Of<Kind extends Interpreted['kind']> = Extract<Interpreted, { kind: Kind }>;
 /** Content, its nearest adapters, and what it is committed to. */
-export type Placed = Content & { readonly adapters: readonly number[]; readonly seal: Seal };
-type ContentItem = Of<'content'> & Pick<Placed, 'adapters' | 'seal'>;
+export type Placed = Content & Pick<StoredSample, 'adapters' | 'unplaced' | 'seal'>;
+type ContentItem = Of<'content'> & Pick<Placed, 'adapters' | 'unplaced' | 'seal'>;
 type DeletionItem = Of<'deletion'> & { readonly request: SealedRequest };
 
 /** A record that can be applied, with the memberships of its content. */
@@ -58,10 +58,10 @@ class Fold {
   }
 
   /** Returns what the record has said. */
-  content({ event, content, adapters, seal, record }: ContentItem): readonly Fact[] {
+  content({ event, content, adapters, unplaced, seal, record }: ContentItem): readonly Fact[] {
     const facts = factsOf(event, content.digest);
     const { label, encoding, digest } = content;
-    const placed = { label, encoding, digest, adapters, seal };
+    const placed = { label, encoding, digest, adapters, unplaced, seal };
     for (const fact of facts) this.#apply(event, fact, record, fact === facts[0] ? placed : null);
     return facts;
   }

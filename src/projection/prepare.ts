@@ -1,4 +1,5 @@
 import type { LogRecord } from '../events/record.js';
+import { type AnchorPlace, anchorPlaces } from '../model/anchors.js';
 import type { Model } from '../model/model.js';
 import type { Item } from './fold.js';
 import { type Interpreted, interpret } from './interpret.js';
@@ -37,15 +38,11 @@ export async function prepare(
     }
     read.push(item);
   }
-  const contents = read.flatMap((item) => (item.kind === 'content' ? [item.content.encoding] : []));
-  const { dimension } = model.shape;
-  const encodings = new Int8Array(contents.length * dimension);
-  contents.forEach((encoding, i) => {
-    encodings.set(encoding, i * dimension);
-  });
-  const { activated } = model.configuration;
-  const active =
-    contents.length > 0 ? await activate(encodings, contents.length) : new Int32Array();
+  const contents = read.filter((item) => item.kind === 'content');
+  const placeOf = anchorPlaces(model.configuration);
+  const adaptersOf = placeOf
+    ? unplacedBy(placeOf, contents)
+    : await placedBy(model, activate, contents);
   const saltOf = drawSalts(read.length);
   let next = 0;
   const items = read.map((item, i): Item => {
@@ -54,15 +51,36 @@ export async function prepare(
     if (item.kind === 'deletion') {
       return { ...item, request: sealRequest(saltOf(i), item.event, record, erasureDeadlineMs) };
     }
-    const from = next++ * activated;
     const { kind, event, content } = item;
-    const adapters = Array.from(active.subarray(from, from + activated));
+    const adapters = adaptersOf(next++);
     const { sampleId, label } = event;
     const seal = sealSample(event.salt ?? saltOf(i), sampleId, label, content.encoding, adapters);
-    return { record, kind, event, content, adapters, seal };
+    return { record, kind, event, content, adapters, unplaced: placeOf !== null, seal };
   });
   return { items, stopping };
 }
+
+type Contents = readonly Extract<Interpreted, { kind: 'content' }>[];
+
+async function placedBy({ shape, configuration }: Model, activate: Activate, contents: Contents) {
+  const { dimension } = shape;
+  const { activated } = configuration;
+  const encodings = new Int8Array(contents.length * dimension);
+  contents.forEach(({ content }, i) => {
+    encodings.set(content.encoding, i * dimension);
+  });
+  const active =
+    contents.length > 0 ? await activate(encodings, contents.length) : new Int32Array();
+  return (i: number) => Array.from(active.subarray(i * activated, (i + 1) * activated));
+}
+
+/**
+ * Where keys are samples, only a build can say which adapters are nearest. Until then a sample is noted with the
+ * one whose anchor it may be: built again if the sample goes before it is placed, so that a version shows it.
+ */
+const unplacedBy =
+  (placeOf: (sampleId: string) => AnchorPlace, contents: Contents) => (i: number) =>
+    contents.slice(i, i + 1).map(({ event }) => placeOf(event.sampleId).adapter);
 
 /** The samples and subjects whose state decides what the items do. */
 export function namedBy(items: readonly Item[]): Named {

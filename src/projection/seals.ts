@@ -51,7 +51,8 @@ export function sealSample(
 export const membershipSalt = (salt: Uint8Array): Uint8Array =>
   sha256(Buffer.concat([MEMBERSHIP_SALT, salt]));
 
-function sealAdapters(salt: Uint8Array, adapters: readonly number[]): Uint8Array {
+/** With `membershipSalt`. */
+export function sealAdapters(salt: Uint8Array, adapters: readonly number[]): Uint8Array {
   const message = Buffer.allocUnsafe(4 * adapters.length);
   adapters.forEach((adapter, i) => {
     message.writeUInt32BE(adapter, 4 * i);

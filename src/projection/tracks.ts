@@ -94,8 +94,8 @@ export class Tracks {
       // Content that went and came back within the batch has not moved.
       const back = before && sample && digestOf(before) === digestOf(sample);
       if (!back) return { sampleId, before, after: sample };
-      const { at, seal, leaf } = before;
-      return { sampleId, before, after: { ...sample, at, seal, leaf } };
+      const { at, adapters, unplaced, seal, leaf } = before;
+      return { sampleId, before, after: { ...sample, at, adapters, unplaced, seal, leaf } };
     });
     const kept = new Set(samples.map(({ after }) => after?.seal));
     const gone = this.#gone.filter(({ sample }) => !kept.has(sample.seal));
@@ -105,11 +105,12 @@ export class Tracks {
   }
 
   /** With the seal that it had before a replay, if that is what it is. */
-  #sealed(sampleId: string, { label, encoding, adapters, seal, digest }: Placed) {
+  #sealed(sampleId: string, { digest, ...placed }: Placed) {
     const saved = this.#known.savedSeals.get(sampleId);
-    if (saved?.digest !== digest) return { label, encoding, adapters, seal, leaf: null };
+    if (saved?.digest !== digest) return { ...placed, leaf: null };
     this.#restored.add(sampleId);
-    return { label, encoding, adapters, seal: saved.seal, leaf: saved.leaf };
+    const { seal, leaf } = saved;
+    return { ...placed, adapters: saved.adapters ?? placed.adapters, seal, leaf };
   }
 
   #before(sampleId: string): Track {

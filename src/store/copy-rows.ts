@@ -13,6 +13,12 @@ export class CopyRows {
     return this;
   }
 
+  bool(value: boolean): this {
+    this.#field(1);
+    this.#length = this.#bytes.writeUInt8(value ? 1 : 0, this.#length);
+    return this;
+  }
+
   int2(value: number): this {
     this.#field(2);
     this.#length = this.#bytes.writeInt16BE(value, this.#length);

@@ -107,13 +107,13 @@ async function subtract(
 /**
  * Keeps new sums over the members before `through`, unless a member was taken away since (the sums
  * would bring it back), another build has overtaken this one (the adapter is no longer the one that
- * was built in version `builtIn`), or a replay has begun since (removals before `through` are to come
- * again, and would be subtracted twice). Call in a transaction of its own.
+ * was built in version `builtIn`), samples have moved by other keys (`generation`), or a replay has begun
+ * since (removals before `through` are to come again, and would be subtracted twice). Call in a transaction of its own.
  */
 export async function keepStatistics(
   client: Queryable,
   adapter: number,
-  builtIn: number | null,
+  { builtIn, generation }: { readonly builtIn: number | null; readonly generation: bigint },
   { statistics, through }: KeptStatistics,
 ): Promise<void> {
   await lockAdapters(client, [adapter]);
@@ -125,8 +125,16 @@ export async function keepStatistics(
                        AND d.removed >= coalesce(($3::jsonb ->> d.partition::text)::bigint, 0))
        AND NOT EXISTS (SELECT FROM offsets o
                        WHERE o.position < ($3::jsonb ->> o.partition::text)::bigint)
+       AND NOT EXISTS (SELECT FROM placement WHERE generation <> $6)
      ON CONFLICT (adapter) DO UPDATE
        SET count = excluded.count, through = excluded.through, sums = excluded.sums`,
-    [adapter, statistics.count, JSON.stringify(through), encodeStatistics(statistics), builtIn],
+    [
+      adapter,
+      statistics.count,
+      JSON.stringify(through),
+      encodeStatistics(statistics),
+      builtIn,
+      generation,
+    ],
   );
 }

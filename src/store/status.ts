@@ -35,7 +35,7 @@ export async function readStatus(client: Queryable): Promise<Status> {
             v.version, v.model_digest AS "modelDigest",
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
             (SELECT count(*) FROM tombstones) AS deleted,
-            (SELECT count(DISTINCT adapter) FROM dirty_adapters) AS "dirtyAdapters",
+            (SELECT count(DISTINCT adapter) FROM dirty_adapters WHERE adapter >= 0) AS "dirtyAdapters",
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS "deletionsWaiting",
             (SELECT count(*) FROM erasures) AS "erasuresWaiting",
             (SELECT count(*) FROM dead_letters WHERE redriven_at IS NULL AND skipped_at IS NULL)

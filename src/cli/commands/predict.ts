@@ -52,18 +52,20 @@ async function predictFile(
     samples.forEach((row, i) => {
       encodings.set(toInt8Encoding(model.quantiser, row.encoding), i * dimension);
     });
-    predict(kernel, model, served.weights, encodings, samples.length).forEach((prediction, i) => {
-      const { sampleId = '', label: expected } = samples[i] ?? {};
-      predictions.push({
-        sampleId,
-        label: prediction.label,
-        ...(typeof expected === 'string' && { expected }),
-        scores: Object.fromEntries(
-          model.configuration.classes.map((name, c) => [name, prediction.scores[c] ?? 0]),
-        ),
-        adapters: prediction.adapters,
-      });
-    });
+    predict(kernel, served.model, served.weights, encodings, samples.length).forEach(
+      (prediction, i) => {
+        const { sampleId = '', label: expected } = samples[i] ?? {};
+        predictions.push({
+          sampleId,
+          label: prediction.label,
+          ...(typeof expected === 'string' && { expected }),
+          scores: Object.fromEntries(
+            model.configuration.classes.map((name, c) => [name, prediction.scores[c] ?? 0]),
+          ),
+          adapters: prediction.adapters,
+        });
+      },
+    );
   }
   return predictions;
 }
