@@ -4,6 +4,8 @@ import type { LogRecord } from '#src/events/record.js';
 import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { buildModel } from '#src/model/build.js';
+import type { Model } from '#src/model/model.js';
+import type { Rows } from '#src/model/statistics.js';
 import { contentDigest } from '#src/projection/interpret.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { expected, histories as randomHistories, type Step } from './histories.js';
@@ -12,14 +14,20 @@ import { Pipeline } from './pipeline.js';
 import { expectCertified, expectReplayed } from './replay-database.js';
 import { memorySigner } from './signer.js';
 
-const model = tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } });
+const SMALL = { adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } };
+export const RANDOM_KEYS = tinyModel(SMALL);
+/** Keys that are samples. */
+export const ANCHORS = tinyModel({ ...SMALL, keys: { kind: 'anchors', seed: 'tiny' } });
 const kernel = await loadWasmKernel();
 
-const digestOf = (rows: Parameters<typeof buildModel>[2]) =>
-  buildModel(plainKernel, model, rows).modelDigest;
+const digestOf = (model: Model, rows: Rows) => buildModel(plainKernel, model, rows).modelDigest;
 
 /** Checks the equation over random histories on a log that compacts or does not. */
-export function exactnessProperty(compacts: boolean, histories: number): void {
+export function exactnessProperty(
+  compacts: boolean,
+  histories: number,
+  model: Model = RANDOM_KEYS,
+): void {
   let main: TestDatabase;
   let other: TestDatabase;
   let counterfactual: Pipeline;
@@ -42,23 +50,23 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
         fc.asyncProperty(randomHistories(model, compacts), async (steps) => {
           const signer = memorySigner();
           const open = () => new Pipeline(main.url, model, kernel, compacts, signer);
-          const { pipeline, seen, held } = await play(open, steps);
+          const { pipeline, seen, held } = await play(model, open, steps);
           try {
             await pipeline.finish();
             seen.push(...(await unseen(pipeline, seen)));
-            await note(pipeline, seen, held);
-            await expectRetired(pipeline, held, steps, seen);
+            await note(model, pipeline, seen, held);
+            await expectRetired(model, pipeline, held, steps, seen);
             const { retained, conflicts, rows } = expected(model, seen);
             await expectProjected(pipeline, retained, conflicts);
             const served = await latest(pipeline);
             if (served === null) expect(seen).toHaveLength(0);
-            else expect(served).toBe(digestOf(rows));
-            await expectErased(pipeline, retained);
+            else expect(served).toBe(digestOf(model, rows));
+            await expectErased(model, pipeline, retained);
             const vkey = await pipeline.vkey();
             await expectReplayed(pipeline.database, vkey);
             await expectCertified(pipeline.database, vkey);
             if (served !== null)
-              expect(await withoutDeleted(counterfactual, pipeline)).toBe(served);
+              expect(await withoutDeleted(model, counterfactual, pipeline)).toBe(served);
           } finally {
             await pipeline.close();
           }
@@ -71,7 +79,7 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
 }
 
 /** Plays the steps; every version on the way is checked against its own cut. */
-async function play(open: () => Pipeline, steps: readonly Step[]) {
+async function play(model: Model, open: () => Pipeline, steps: readonly Step[]) {
   let pipeline = open();
   let seen: LogRecord[] = [];
   const held: Held = new Map();
@@ -99,7 +107,7 @@ async function play(open: () => Pipeline, steps: readonly Step[]) {
       pipeline = open();
     }
     seen.push(...(await unseen(pipeline, seen)));
-    await note(pipeline, seen, held);
+    await note(model, pipeline, seen, held);
   }
   return { pipeline, seen, held };
 }
@@ -120,7 +128,7 @@ async function unseen(pipeline: Pipeline, seen: readonly LogRecord[]): Promise<L
 type Held = Map<number, ReadonlySet<string>>;
 
 /** Every new version is what its own cut gives. */
-async function note({ database }: Pipeline, seen: readonly LogRecord[], held: Held) {
+async function note(model: Model, { database }: Pipeline, seen: readonly LogRecord[], held: Held) {
   const { rows } = await database.pool.query(
     `SELECT version, model_digest, (cut ->> '0')::bigint AS cut FROM versions
      WHERE version > $1 ORDER BY version`,
@@ -131,7 +139,7 @@ async function note({ database }: Pipeline, seen: readonly LogRecord[], held: He
       model,
       seen.filter(({ position }) => position < cut),
     );
-    expect(model_digest).toBe(digestOf(covered.rows));
+    expect(model_digest).toBe(digestOf(model, covered.rows));
     held.set(version, new Set([...covered.retained].map(([id, digest]) => `${id} ${digest}`)));
   }
 }
@@ -141,6 +149,7 @@ async function note({ database }: Pipeline, seen: readonly LogRecord[], held: He
  * and came back in between, by another correction or in a replay under another record, counts as gone.
  */
 async function expectRetired(
+  model: Model,
   { database }: Pipeline,
   held: Held,
   steps: readonly Step[],
@@ -159,14 +168,14 @@ async function expectRetired(
     if (lacking || !retired) expect([version, retired]).toEqual([version, lacking]);
     else if (!replayed) {
       const between = seen.filter(({ position }) => cut <= position && position < until);
-      const went = between.some(({ position }) => lacks(contentsAt(seen, position)));
+      const went = between.some(({ position }) => lacks(contentsAt(model, seen, position)));
       expect([version, went]).toEqual([version, true]);
     }
   }
 }
 
 /** Sample and content of all that is retained after the record at a position. */
-function contentsAt(seen: readonly LogRecord[], last: bigint): ReadonlySet<string> {
+function contentsAt(model: Model, seen: readonly LogRecord[], last: bigint): ReadonlySet<string> {
   const { retained } = expected(
     model,
     seen.filter(({ position }) => position <= last),
@@ -199,7 +208,11 @@ async function latest({ database }: Pipeline): Promise<string | null> {
 }
 
 /** Nothing of a deleted sample stays: no payload in the log, no membership, no orphaned weights. */
-async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string, string>) {
+async function expectErased(
+  model: Model,
+  { database }: Pipeline,
+  retained: ReadonlyMap<string, string>,
+) {
   const { rows } = await database.pool.query(
     `SELECT (SELECT count(*) FROM dirty_adapters) AS dirty,
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS unapplied,
@@ -215,6 +228,8 @@ async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string
             (SELECT count(*) FROM weights w WHERE NOT EXISTS
                (SELECT FROM adapter_revisions r WHERE r.weights_digest = w.digest AND NOT erased))
               AS stray,
+            (SELECT count(*) FROM samples WHERE unplaced) + (SELECT count(*) FROM moves)
+              + (SELECT count(*) FROM placement WHERE generation <> built) AS unplaced,
             (SELECT count(*) FROM log_records l JOIN tombstones t ON t.sample_id = l.key
              WHERE l.topic = 'sample-events' AND l.value IS NOT NULL
                AND convert_from(l.value, 'UTF8') LIKE '%encoding%') AS payloads`,
@@ -226,6 +241,7 @@ async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string
     retired: 0n,
     orphans: 0n,
     stray: 0n,
+    unplaced: 0n,
     payloads: 0n,
   });
   const memberships = await database.pool.query('SELECT count(*) FROM memberships');
@@ -234,7 +250,7 @@ async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string
 }
 
 /** A run on another database that sees only what the first one's log still holds. */
-async function withoutDeleted(counterfactual: Pipeline, { database }: Pipeline) {
+async function withoutDeleted(model: Model, counterfactual: Pipeline, { database }: Pipeline) {
   await counterfactual.begin();
   const { rows } = await database.pool.query(
     `SELECT key, value, headers FROM log_records l
@@ -243,5 +259,8 @@ async function withoutDeleted(counterfactual: Pipeline, { database }: Pipeline) 
   );
   await counterfactual.append(rows);
   await counterfactual.finish();
-  return (await latest(counterfactual)) ?? digestOf({ encodings: new Int8Array(), labels: [] });
+  return (
+    (await latest(counterfactual)) ??
+    digestOf(model, { encodings: new Int8Array(), labels: [], ids: [] })
+  );
 }

@@ -174,7 +174,11 @@ export function expected(model: Model, log: readonly LogRecord[]) {
   found.forEach(({ encoding }, i) => {
     encodings.set(encoding ?? [], i * dimension);
   });
-  const rows: Rows = { encodings, labels: found.map(({ label = 0 }) => label) };
+  const rows: Rows = {
+    encodings,
+    labels: found.map(({ label = 0 }) => label),
+    ids: found.map(({ id }) => id),
+  };
   return { retained, conflicts, rows };
 }
 
