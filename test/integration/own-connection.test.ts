@@ -11,7 +11,15 @@ test('builds in line go on with another connection when the one that they use ha
   const database = openDatabase(url, 1);
   const { shape } = tinyModel();
   const compute = inlineCompute(url, plainKernel, tinyModel());
-  const task = { adapter: 0, builtIn: null, kept: false, shape, lambda: 0.01, cut: {} };
+  const task = {
+    adapter: 0,
+    builtIn: null,
+    kept: false,
+    keyed: false,
+    shape,
+    lambda: 0.01,
+    cut: {},
+  };
   try {
     await compute.ready();
     const { rowCount: broken } = await database.pool.query(
