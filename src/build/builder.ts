@@ -5,15 +5,14 @@ import { type Database, transaction } from '../store/database.js';
 import { countBuilders } from '../store/lock.js';
 import { writeSets } from '../store/sets-write.js';
 import { type Traced, traced } from '../tracing.js';
-import { needsPlacing } from './anchors.js';
 import { announce } from './announce.js';
 import { declareIntent, recordVersion } from './attest.js';
 import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
+import { type BuildCut, takeCut } from './cut.js';
 import { EntryTree } from './entry-tree.js';
-import { placeThen } from './place.js';
 import { forgetMoves, holdPlacement } from './placement.js';
-import { type BuildPlan, cutJson, readPlan } from './plan.js';
+import { type BuildPlan, cutJson } from './plan.js';
 import { rememberStates } from './remembered-sets.js';
 import { setsAt } from './sets.js';
 import { buildShared, SHARE_FROM } from './share.js';
@@ -57,47 +56,9 @@ export async function buildVersion(
   );
 }
 
-/** A plan, and the session whose open transaction is its snapshot. */
-type Cut = {
-  readonly client: PoolClient;
-  readonly snapshot: string;
-  readonly plan: BuildPlan;
-};
-
-/** Null when nothing has changed. */
-async function takeCut(
-  { database, model, compute, reached = () => {} }: BuildOptions,
-  signal: AbortSignal,
-): Promise<Cut | null> {
-  const client = await database.pool.connect();
-  try {
-    let snapshot = await beginSnapshot(client);
-    if (model.keys === null && (await needsPlacing(client))) {
-      await client.query('ROLLBACK');
-      const placer = { model, compute, reached };
-      snapshot = await placeThen(client, placer, signal, () => beginSnapshot(client));
-    }
-    const plan = await readPlan(client);
-    reached('build.cut-taken');
-    if (plan.needed) return { client, snapshot, plan };
-    await client.query('COMMIT');
-    client.release();
-    return null;
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
-}
-
-async function beginSnapshot(client: PoolClient): Promise<string> {
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  const exported = await client.query<{ name: string }>('SELECT pg_export_snapshot() AS name');
-  return exported.rows[0]?.name ?? '';
-}
-
 async function buildFrom(
   options: BuildOptions,
-  cut: Cut,
+  cut: BuildCut,
   span: Traced,
   signal: AbortSignal,
 ): Promise<BuildOutcome | null> {
@@ -123,7 +84,7 @@ type Audited = { readonly audit: Pick<NewVersion, 'sets' | 'intent'> | null };
 
 async function buildAdapters(
   options: BuildOptions,
-  { client, snapshot, plan }: Cut,
+  { client, snapshot, plan }: BuildCut,
   signal: AbortSignal,
 ): Promise<Built & Audited> {
   try {

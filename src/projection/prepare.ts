@@ -78,9 +78,10 @@ async function placedBy({ shape, configuration }: Model, activate: Activate, con
  * Where keys are samples, only a build can say which adapters are nearest. Until then a sample is noted with the
  * one whose anchor it may be: built again if the sample goes before it is placed, so that a version shows it.
  */
-const unplacedBy =
-  (placeOf: (sampleId: string) => AnchorPlace, contents: Contents) => (i: number) =>
-    contents.slice(i, i + 1).map(({ event }) => placeOf(event.sampleId).adapter);
+function unplacedBy(placeOf: (sampleId: string) => AnchorPlace, contents: Contents) {
+  const adapters = contents.map(({ event }) => [placeOf(event.sampleId).adapter]);
+  return (i: number) => adapters[i] ?? [];
+}
 
 /** The samples and subjects whose state decides what the items do. */
 export function namedBy(items: readonly Item[]): Named {

@@ -17,6 +17,7 @@ export async function run(context: Context): Promise<ExitCode> {
       `Model            ${status.model} (configuration ${status.configDigest})`,
       `Version          ${version}${status.modelDigest ? ` (digest ${status.modelDigest})` : ''}`,
       `Samples          ${status.retained} retained, ${status.deleted} deleted`,
+      ...(status.unplaced > 0n ? [`Unplaced         ${status.unplaced} samples`] : []),
       `Dirty adapters   ${status.dirtyAdapters}`,
       `Lag              ${status.lag} events`,
       `Log erasures     ${describeErasures(status)}`,
