@@ -36,6 +36,7 @@ export async function placeThen<T>(
 ): Promise<T> {
   const { reached } = placer;
   await client.query(`SELECT pg_advisory_lock(${PROJECTION.join(', ')})`);
+  reached('place.locked');
   // Tables that grow from nothing look small to the planner for too long.
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL enable_seqscan = off');
   await placeAll(client, placer, signal);
@@ -86,71 +87,69 @@ async function placesOf(
 
 /** What placing means for the adapters. */
 class Effects {
-  /** To be built again: their key, their members, or what these are committed to has changed. */
-  readonly #changed: Set<number>;
+  /** To be built again: the last position that has come to each, by partition; -1 for what has none. */
+  readonly #marks = new Map<number, Map<number, bigint>>();
   /** Their members are others, even before positions to which statistics are kept. */
   readonly #moved = new Set<number>();
-  /** The last position that has come to each, by partition. */
-  readonly #come = new Map<number, Map<number, bigint>>();
 
-  constructor(changed: Iterable<number>) {
-    this.#changed = new Set(changed);
+  constructor(changed: Int32Array) {
+    for (const adapter of changed) this.#change(adapter);
   }
 
   add(placed: readonly Placed[]): void {
     for (const { at, from, adapters } of placed) {
-      if (from.length === 0) this.#comes(at, adapters);
-      else {
-        for (const adapter of [...from, ...adapters]) {
-          this.#changed.add(adapter);
-          if (from.includes(adapter) !== adapters.includes(adapter)) this.#moved.add(adapter);
-        }
+      if (from.length === 0) {
+        for (const adapter of adapters) this.#mark(at.partition, adapter, at.position);
       }
+      // Of all of them, what is committed to has changed.
+      for (const adapter of from) this.#move(adapter, adapters);
+      if (from.length > 0) for (const adapter of adapters) this.#move(adapter, from);
     }
   }
 
-  #comes({ partition, position }: Placed['at'], adapters: readonly number[]): void {
-    const last = this.#come.get(partition) ?? new Map<number, bigint>();
-    this.#come.set(partition, last);
-    for (const adapter of adapters) last.set(adapter, position);
+  #move(adapter: number, others: readonly number[]): void {
+    this.#change(adapter);
+    if (!others.includes(adapter)) this.#moved.add(adapter);
+  }
+
+  /** No record's doing: any cut covers it, and a build whose cut was before it is not committed. */
+  #change(adapter: number): void {
+    if (!this.#marks.get(0)?.has(adapter)) this.#mark(0, adapter, -1n);
+  }
+
+  /** Positions come in ascending order. */
+  #mark(partition: number, adapter: number, position: bigint): void {
+    const last = this.#marks.get(partition) ?? new Map<number, bigint>();
+    this.#marks.set(partition, last.set(adapter, position));
   }
 
   async write(client: Queryable): Promise<void> {
-    const moved = int4Array([...this.#moved]);
-    if (this.#moved.size > 0) {
-      await lockAdapters(client, [...this.#moved]);
-      await client.query('DELETE FROM adapter_statistics WHERE adapter = ANY($1::int[])', [moved]);
-    }
+    const moved = [...this.#moved];
+    await lockAdapters(client, moved);
+    await client.query('DELETE FROM adapter_statistics WHERE adapter = ANY($1::int[])', [
+      int4Array(moved),
+    ]);
     const { rows } = await client.query<{ traceparent: string | null }>(
       `DELETE FROM dirty_adapters WHERE adapter = ${UNPLACED} RETURNING traceparent`,
     );
     const traceparent = rows.find((row) => row.traceparent !== null)?.traceparent ?? null;
-    for (const [partition, last] of this.#come) {
-      const positions = int8Array([...last.values()]);
-      await mark(client, partition, [...last.keys()], positions, traceparent);
-    }
-    // No record's: any cut covers it, and a build whose cut was before this is not committed.
-    const before = int8Array([...this.#changed].map(() => -1n));
-    await mark(client, 0, [...this.#changed], before, traceparent);
+    const marks = [...this.#marks].flatMap(([partition, last]) =>
+      [...last].map(([adapter, position]) => ({ adapter, partition, position })),
+    );
+    await client.query(
+      // In one order, so that no two transactions wait for each other.
+      `INSERT INTO dirty_adapters AS d (adapter, partition, position, traceparent)
+       SELECT *, $4 FROM unnest($1::int[], $2::int[], $3::int8[]) AS m(adapter, partition, position)
+       ORDER BY adapter, partition
+       ON CONFLICT (adapter, partition) DO UPDATE
+         SET position = greatest(d.position, excluded.position),
+             traceparent = coalesce(excluded.traceparent, d.traceparent)`,
+      [
+        int4Array(marks.map(({ adapter }) => adapter)),
+        int4Array(marks.map(({ partition }) => partition)),
+        int8Array(marks.map(({ position }) => position)),
+        traceparent,
+      ],
+    );
   }
-}
-
-/** Marks in order of adapter, as the projection does. */
-async function mark(
-  client: Queryable,
-  partition: number,
-  adapters: readonly number[],
-  positions: Buffer,
-  traceparent: string | null,
-): Promise<void> {
-  if (adapters.length === 0) return;
-  await client.query(
-    `INSERT INTO dirty_adapters AS d (adapter, partition, position, traceparent)
-     SELECT adapter, $2, position, $4 FROM unnest($1::int[], $3::int8[]) AS m(adapter, position)
-     ORDER BY adapter
-     ON CONFLICT (adapter, partition) DO UPDATE
-       SET position = greatest(d.position, excluded.position),
-           traceparent = coalesce(excluded.traceparent, d.traceparent)`,
-    [int4Array(adapters), partition, positions, traceparent],
-  );
 }
