@@ -31,6 +31,9 @@ CREATE TABLE moves (
   adapters   int[] NOT NULL
 );
 
+-- Members and key are those of before; other adapters of its members are not, and with them what they are committed to.
+ALTER TABLE dirty_adapters ADD resealed boolean NOT NULL DEFAULT false;
+
 ALTER TABLE saved_seals ADD adapters int[]; -- that the membership opens to
 
 -- As before, but for samples that are not placed yet.

@@ -122,11 +122,21 @@ async function rebuild(
 ): Promise<Built> {
   const { database, onAdapter = () => {}, reached = () => {} } = options;
   const cut = cutJson(plan.cut);
-  const built = new Map<number, Rebuilt>();
+  // What only commits to its members anew is what it was: it need not be computed.
+  const built = new Map<number, Rebuilt>(
+    plan.dirty.flatMap(({ adapter, same }) => (same ? [[adapter, same]] : [])),
+  );
+  const dirty = plan.dirty.filter(({ same }) => !same);
   let shared: string | null = null;
-  if (plan.dirty.length >= SHARE_FROM && (await countBuilders(database.pool)) > 1) {
+  if (dirty.length >= SHARE_FROM && (await countBuilders(database.pool)) > 1) {
     const leader = { ...options, onAdapter, reached };
-    const { build, own, handedIn } = await buildShared(leader, plan, snapshot, cut, signal);
+    const { build, own, handedIn } = await buildShared(
+      leader,
+      { ...plan, dirty },
+      snapshot,
+      cut,
+      signal,
+    );
     for (const [adapter, result] of [...own, ...handedIn]) built.set(adapter, result);
     shared = build.id;
   } else {
@@ -134,7 +144,7 @@ async function rebuild(
       built.set(adapter, result);
       onAdapter(built.size, plan.dirty.length);
     };
-    await buildAll(options, { snapshot, cut }, plan.dirty, done, signal);
+    await buildAll(options, { snapshot, cut }, dirty, done, signal);
   }
   return { built: new Map([...built].sort(([a], [b]) => a - b)), shared };
 }
@@ -158,13 +168,14 @@ async function commit(
     reached('build.in-commit');
     return retired;
   });
+  const same = plan.dirty.filter((dirty) => dirty.same);
   rememberStates(database, { cut: plan.cut, states: next.sets.states });
   reached('build.after-commit');
   return {
     version: next.version,
     modelDigest: next.modelDigest,
     rebuilt: [...built.keys()],
-    helped: [...built.values()].filter(({ bytes }) => bytes === undefined).length,
+    helped: [...built.values()].filter(({ bytes }) => bytes === undefined).length - same.length,
     deletions: plan.deletions,
     retired: retirements.map(({ version }) => version),
   };

@@ -87,33 +87,45 @@ async function placesOf(
 
 /** What placing means for the adapters. */
 class Effects {
-  /** To be built again: the last position that has come to each, by partition; -1 for what has none. */
+  /** The last position that has come to each, by partition; -1 for what has none. */
   readonly #marks = new Map<number, Map<number, bigint>>();
-  /** Their members are others, even before positions to which statistics are kept. */
+  /** Their key or their members have changed. Of the others only what these are committed to has. */
+  readonly #changed = new Set<number>();
+  /** Their members have, even before positions to which statistics are kept. */
   readonly #moved = new Set<number>();
 
   constructor(changed: Int32Array) {
-    for (const adapter of changed) this.#change(adapter);
+    for (const adapter of changed) {
+      this.#changed.add(adapter);
+      this.#touch(adapter);
+    }
   }
 
   add(placed: readonly Placed[]): void {
     for (const { at, from, adapters } of placed) {
-      if (from.length === 0) {
-        for (const adapter of adapters) this.#mark(at.partition, adapter, at.position);
-      }
-      // Of all of them, what is committed to has changed.
-      for (const adapter of from) this.#move(adapter, adapters);
-      if (from.length > 0) for (const adapter of adapters) this.#move(adapter, from);
+      if (from.length === 0) this.#come(at, adapters);
+      else this.#move(from, adapters);
     }
   }
 
-  #move(adapter: number, others: readonly number[]): void {
-    this.#change(adapter);
-    if (!others.includes(adapter)) this.#moved.add(adapter);
+  #come({ partition, position }: Placed['at'], adapters: readonly number[]): void {
+    for (const adapter of adapters) {
+      this.#changed.add(adapter);
+      this.#mark(partition, adapter, position);
+    }
+  }
+
+  #move(from: readonly number[], to: readonly number[]): void {
+    for (const adapter of [...from, ...to]) {
+      this.#touch(adapter);
+      if (from.includes(adapter) && to.includes(adapter)) continue;
+      this.#changed.add(adapter);
+      this.#moved.add(adapter);
+    }
   }
 
   /** No record's doing: any cut covers it, and a build whose cut was before it is not committed. */
-  #change(adapter: number): void {
+  #touch(adapter: number): void {
     if (!this.#marks.get(0)?.has(adapter)) this.#mark(0, adapter, -1n);
   }
 
@@ -138,16 +150,19 @@ class Effects {
     );
     await client.query(
       // In one order, so that no two transactions wait for each other.
-      `INSERT INTO dirty_adapters AS d (adapter, partition, position, traceparent)
-       SELECT *, $4 FROM unnest($1::int[], $2::int[], $3::int8[]) AS m(adapter, partition, position)
+      `INSERT INTO dirty_adapters AS d (adapter, partition, position, resealed, traceparent)
+       SELECT *, $5 FROM unnest($1::int[], $2::int[], $3::int8[], $4::bool[])
+         AS m(adapter, partition, position, resealed)
        ORDER BY adapter, partition
        ON CONFLICT (adapter, partition) DO UPDATE
          SET position = greatest(d.position, excluded.position),
+             resealed = d.resealed AND excluded.resealed,
              traceparent = coalesce(excluded.traceparent, d.traceparent)`,
       [
         int4Array(marks.map(({ adapter }) => adapter)),
         int4Array(marks.map(({ partition }) => partition)),
         int8Array(marks.map(({ position }) => position)),
+        marks.map(({ adapter }) => !this.#changed.has(adapter)),
         traceparent,
       ],
     );

@@ -1,5 +1,6 @@
 import { decodeLeaf } from '../audit/leaves.js';
 import { readTrace } from '../events/trace-context.js';
+import type { BuiltAdapter } from '../model/build.js';
 import type { Queryable } from '../store/database.js';
 import { readOffsets } from '../store/offsets.js';
 import { type Causes, MAX_LINKS } from '../tracing.js';
@@ -45,7 +46,12 @@ export type Dirty = {
   readonly builtIn: number | null;
   /** Whether its statistics are kept. */
   readonly kept: boolean;
+  /** What it is, where only the other adapters of its members have changed: it is that again. */
+  readonly same: Pick<BuiltAdapter, 'members' | 'digest'> | null;
 };
+
+/** What building it takes. */
+export type ToBuild = Omit<Dirty, 'same'>;
 
 /** What waits to be built, without a snapshot: cheap enough to ask at every wake-up. */
 export type Pending = {
@@ -76,6 +82,7 @@ type AdapterRow = {
   members: number | null;
   weights_digest: string | null;
   dirty: boolean;
+  resealed: boolean;
 };
 
 type CountsRow = {
@@ -93,8 +100,10 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const adapters = await client.query<AdapterRow>(
     `SELECT a.adapter, a.version AS "builtIn", a.members, a.weights_digest,
             EXISTS (SELECT FROM adapter_statistics s WHERE s.adapter = a.adapter) AS kept,
-            EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = a.adapter) AS dirty
-     FROM adapters a ORDER BY a.adapter`,
+            m.adapter IS NOT NULL AS dirty, coalesce(m.resealed, false) AS resealed
+     FROM adapters a LEFT JOIN (SELECT adapter, bool_and(resealed) AS resealed FROM dirty_adapters
+                                GROUP BY adapter) AS m USING (adapter)
+     ORDER BY a.adapter`,
   );
   const latest = await readLatest(client);
   const counts = await client.query<CountsRow>(
@@ -117,7 +126,8 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
     // The first version builds every adapter, those without members too.
     dirty: adapters.rows
       .filter((row) => row.dirty || row.weights_digest === null)
-      .sort((a, b) => (b.members ?? 0) - (a.members ?? 0)),
+      .sort((a, b) => (b.members ?? 0) - (a.members ?? 0))
+      .map(dirtyOf),
     retained: counts.rows[0]?.retained ?? 0n,
     latest,
     generation: counts.rows[0]?.generation ?? 0n,
@@ -130,6 +140,12 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
       others: contexts(counts.rows[0]?.touched),
     },
   };
+}
+
+function dirtyOf({ adapter, builtIn, kept, members, weights_digest, resealed }: AdapterRow): Dirty {
+  const isSame = resealed && weights_digest !== null;
+  const same = isSame ? { members: members ?? 0, digest: weights_digest } : null;
+  return { adapter, builtIn, kept, same };
 }
 
 async function readLatest(client: Queryable): Promise<Latest | null> {

@@ -3,7 +3,7 @@ import type { BuiltAdapter } from '../model/build.js';
 import type { Model } from '../model/model.js';
 import type { AdapterTask } from './adapter.js';
 import type { Compute } from './compute.js';
-import type { Dirty } from './plan.js';
+import type { ToBuild } from './plan.js';
 import type { Claims, SharedBuild } from './tasks.js';
 
 /** What a build is made with and of. */
@@ -19,7 +19,7 @@ export type Cutting = Pick<SharedBuild, 'snapshot' | 'cut'>;
 export function buildOne(
   { model, compute }: Workshop,
   { snapshot, cut }: Cutting,
-  { adapter, builtIn, kept }: Dirty,
+  { adapter, builtIn, kept }: ToBuild,
 ): Promise<BuiltAdapter> {
   const { lambda } = model.configuration.adapter;
   const keyed = model.keys === null;
@@ -31,7 +31,7 @@ export function buildOne(
 export async function buildAll(
   workshop: Workshop,
   cutting: Cutting,
-  dirty: readonly Dirty[],
+  dirty: readonly ToBuild[],
   done: (adapter: number, result: BuiltAdapter) => void,
   signal: AbortSignal,
 ): Promise<void> {

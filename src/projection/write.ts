@@ -151,6 +151,7 @@ async function markDirty(
      FROM unnest($1::int[]) AS adapter ORDER BY adapter
      ON CONFLICT (adapter, partition) DO UPDATE
        SET position = excluded.position, removed = coalesce(excluded.removed, d.removed),
+           resealed = false,
            traceparent = coalesce(excluded.traceparent, d.traceparent)`,
     [int4Array(adapters), last.partition, last.position, removal, last.traceparent],
   );
