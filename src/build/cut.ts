@@ -20,7 +20,7 @@ export type BuildCut = {
   readonly plan: BuildPlan;
 };
 
-/** Null when nothing has changed. */
+/** Places samples first, where keys are samples and some wait for it. Null when nothing has changed. */
 export async function takeCut(
   { database, model, compute, reached = () => {} }: CutOptions,
   signal: AbortSignal,

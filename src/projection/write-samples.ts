@@ -23,8 +23,8 @@ export async function insertSamples(
 
 const SAMPLE_COLUMNS = `sample_id, partition, position, first_partition, first_position, label,
   encoding, adapters, ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-  ingest_position, correction_time, correction_id, correction_source, correction_digest, payloads, salt, commitment, membership, leaf_batch, leaf_entry,
-  unplaced, anchor_adapter, anchor_priority`;
+  ingest_position, correction_time, correction_id, correction_source, correction_digest, payloads,
+  salt, commitment, membership, leaf_batch, leaf_entry, unplaced, anchor_adapter, anchor_priority`;
 
 /** The fields in the order of the columns. */
 function writeSample(

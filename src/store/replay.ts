@@ -52,7 +52,8 @@ export async function dropProjections(
       );
       await client.query(
         `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
-                  restatements, adapter_statistics, dirty_adapters, sets, set_pages, set_cut, anchors, moves`,
+                  restatements, adapter_statistics, dirty_adapters, sets, set_pages, set_cut,
+                  anchors, moves`,
       );
       // Where the log's last records were erased, it ends before what was projected of it. Where it
       // compacts, what was known of a sample may be in a record written since.
