@@ -131,6 +131,9 @@ export const statusReport = z.strictObject({
   version: number.nullable(),
   modelDigest: digest.nullable(),
   retained: count,
+  unplaced: count.describe(
+    'Of these: keys are samples, and no build has found their adapters yet.',
+  ),
   deleted: count,
   dirtyAdapters: count,
   deletionsWaiting: count,
