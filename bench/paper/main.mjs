@@ -1,0 +1,56 @@
+// The experiments of the LegoNet paper (arXiv 2210.16023) on CIFAR-10 encodings:
+//   node bench/paper/main.mjs --data DIRECTORY   everything, into results.json and docs/paper.md
+//   ... --quick                                  small sizes, to see that it runs: printed, nothing written
+//   ... --cache FILE                             where finished tasks are kept, for a run that was stopped
+//   node bench/paper/main.mjs --report           docs/paper.md and its plots again from results.json
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Piscina } from 'piscina';
+import { dataDirectory } from '../support/cifar.mjs';
+import { plan } from './plan.mjs';
+import { writePage } from './report.mjs';
+import { openResults, readResults, saveResults } from './results.mjs';
+import { loadSamples } from './samples.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
+    cache: { type: 'string', default: join(tmpdir(), 'legonet-paper.json') },
+  },
+});
+const say = (text) => console.error(`${new Date().toTimeString().slice(0, 8)} ${text}`);
+
+if (!options.report) await measure();
+if (!options.quick) writePage(readResults());
+
+async function measure() {
+  const { sizes, tasks, timed } = plan(options.quick);
+  const results = openResults(options.quick ? null : options.cache);
+  const samples = await loadSamples(dataDirectory(), sizes);
+  await run(results, samples, tasks, 2);
+  await run(results, samples, timed, 1);
+  if (options.quick) console.log(JSON.stringify(results.of([...tasks, ...timed]), null, 1));
+  else saveResults(results.of([...tasks, ...timed]));
+}
+
+/** The tasks that have no result yet, on so many threads. */
+async function run(results, samples, tasks, threads) {
+  const pool = new Piscina({
+    filename: fileURLToPath(new URL('./worker.mjs', import.meta.url)),
+    maxThreads: threads,
+    workerData: samples,
+  });
+  const missing = tasks.filter((task) => !results.has(task));
+  await Promise.all(
+    missing.map(async (task) => {
+      const { name, ...rest } = task;
+      results.add(task, await pool.run(rest, { name }));
+      say(`${name} ${rest.adapters ?? rest.settings?.[0].adapters ?? rest.shards}`);
+    }),
+  );
+  await pool.destroy();
+}
