@@ -1,22 +1,45 @@
 // What tables and plots show, out of the lists in results.json.
+import { MAIN } from './plan.mjs';
 
-const sameSetting = (a) => (b) => a.adapters === b.adapters && a.activated === b.activated;
+const HEAD = ['shards', 'steps', 'batch'];
+const same = (a, keys) => (b) => keys.every((key) => a[key] === b[key]);
 
-/** LegoNet with least-squares adapters: a row for each n and k, accuracies beside seconds. */
+/** LegoNet with least-squares adapters: a row for each n and k, accuracies beside CPU seconds. */
 export function legonetOf({ legonet, deletions }, experiment) {
   return legonet
     .filter((row) => row.experiment === experiment)
     .map((row) => {
-      const { members: rebuilt, sums } = deletions.find(sameSetting(row));
+      const { members: rebuilt, sums } = deletions.find(same(row, ['adapters', 'activated']));
       return { ...row, rebuilt, sums };
     })
     .sort((a, b) => a.adapters - b.adapters || a.activated - b.activated);
 }
 
+export const mainOf = (results) =>
+  legonetOf(results, 'Random100').find(same(MAIN, ['adapters', 'activated']));
+
 /** FixSISA: a list of rows by s for each kind of head. */
-export function headsOf({ shards, shard }, experiment) {
-  const rows = shards
-    .filter((row) => row.experiment === experiment)
-    .map((row) => ({ ...row, seconds: shard.find((s) => s.shards === row.shards).members }));
-  return [{ name: 'least squares', rows }];
+export function headsOf({ shards, shard, softmaxShards, softmaxShard }, experiment) {
+  const of = (rows, times) =>
+    rows
+      .filter((row) => row.experiment === experiment && !row.convergence)
+      .map((row) => ({ ...row, seconds: times.find(same(row, HEAD)).seconds }));
+  return [
+    { name: 'least squares', rows: of(shards, shard) },
+    { name: 'softmax', rows: of(softmaxShards, softmaxShard) },
+  ].filter(({ rows }) => rows.length > 0);
+}
+
+/** The many numbers of steps that were tried on one number of shards. */
+export const convergenceOf = ({ softmaxShards, softmaxShard }) =>
+  softmaxShards
+    .filter((row) => row.convergence)
+    .map((row) => ({ ...row, seconds: softmaxShard.find(same(row, HEAD)).seconds }));
+
+/** Of these the fastest that comes within 0.1 points of the best. */
+export function opponentOf(results) {
+  const rows = convergenceOf(results);
+  const best = Math.max(...rows.map(({ test }) => test));
+  const near = rows.filter(({ test }) => test >= best - 0.1);
+  return near.reduce((a, b) => (b.seconds < a.seconds ? b : a));
 }

@@ -3,14 +3,16 @@
 //   ... --quick                                  small sizes, to see that it runs: printed, nothing written
 //   ... --cache FILE                             where finished tasks are kept, for a run that was stopped
 //   node bench/paper/main.mjs --report           docs/paper.md and its plots again from results.json
+//   node bench/paper/main.mjs --check            whether they are those of results.json
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { dataDirectory } from '../support/cifar.mjs';
 import { plan } from './plan.mjs';
-import { writePage } from './report.mjs';
+import { staleFiles, writePage } from './report.mjs';
 import { openResults, readResults, saveResults } from './results.mjs';
 import { loadSamples } from './samples.mjs';
 
@@ -19,13 +21,17 @@ const { values: options } = parseArgs({
     data: { type: 'string' },
     quick: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
     cache: { type: 'string', default: join(tmpdir(), 'legonet-paper.json') },
   },
 });
 const say = (text) => console.error(`${new Date().toTimeString().slice(0, 8)} ${text}`);
 
-if (!options.report) await measure();
-if (!options.quick) writePage(readResults());
+if (options.check) check();
+else {
+  if (!options.report) await measure();
+  if (!options.quick) writePage(readResults());
+}
 
 async function measure() {
   const { sizes, tasks, timed } = plan(options.quick);
@@ -37,11 +43,21 @@ async function measure() {
   else saveResults(results.of([...tasks, ...timed]));
 }
 
+function check() {
+  const stale = staleFiles(readResults());
+  for (const path of stale) {
+    console.error(`${path} is not what results.json gives: node bench/paper/main.mjs --report`);
+  }
+  process.exitCode = stale.length > 0 ? 1 : 0;
+}
+
 /** The tasks that have no result yet, on so many threads. */
 async function run(results, samples, tasks, threads) {
   const pool = new Piscina({
     filename: fileURLToPath(new URL('./worker.mjs', import.meta.url)),
     maxThreads: threads,
+    // TensorFlow's library reads it.
+    env: SHARE_ENV,
     workerData: samples,
   });
   const missing = tasks.filter((task) => !results.has(task));
@@ -49,7 +65,7 @@ async function run(results, samples, tasks, threads) {
     missing.map(async (task) => {
       const { name, ...rest } = task;
       results.add(task, await pool.run(rest, { name }));
-      say(`${name} ${rest.adapters ?? rest.settings?.[0].adapters ?? rest.shards}`);
+      say(JSON.stringify(task));
     }),
   );
   await pool.destroy();

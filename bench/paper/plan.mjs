@@ -16,6 +16,23 @@ export const lambdaOf = ({ adapters, activated }) => adapters / (1000 * activate
 /** Of heads on shards: within 0.15 points of the best for every s, on a tenth of the training set held out. */
 const SHARD_LAMBDA = 0.01;
 
+/** Softmax layers: gradient descent, `steps` on all rows of a head or an adapter, or on batches of them. */
+const descent = (steps, batch) => ({
+  kind: 'softmax',
+  steps,
+  learningRate: 4,
+  seed: 1,
+  ...(batch && { batch }),
+});
+/** What is tried on FixSISA, to see how many steps reach its best accuracy. */
+const TRIED = [
+  ...[100, 200, 400, 800, 1600].map((steps) => descent(steps)),
+  ...[100, 200, 400, 800, 1600].map((steps) => descent(steps, 256)),
+];
+/** What heads and adapters have where nothing else is said. */
+const CHOSEN = descent(400);
+const SOFTMAX_LEGONET = [100, 300, 1000].map((adapters) => ({ adapters, activated: 10 }));
+
 const FULL = { trained: 50_000, tested: 8000, inferred: 5000, timed: 20 };
 const QUICK = { trained: 4000, tested: 1000, inferred: 500, timed: 4 };
 
@@ -37,14 +54,36 @@ export function plan(quick) {
   }));
   const shards = SHARDS.map((s) => ({ shards: s, lambda: SHARD_LAMBDA }));
   const both = ['Random100', 'UnClass'];
-  const heads = shards.map((s) => ({ name: 'shards', ...s, experiments: both }));
-  const inference = { name: 'inference', ...withLambda(main), deletions: sizes.inferred };
+  const leastSquares = [
+    ...sweeps,
+    { name: 'inference', ...withLambda(main), deletions: sizes.inferred },
+    ...shards.map((s) => ({ name: 'shards', ...s, experiments: both })),
+  ];
+  const heads = [
+    ...SHARDS.map((s) => ({ shards: s, adapter: CHOSEN })),
+    ...TRIED.map((adapter) => ({ shards: 10, adapter, convergence: true })),
+  ];
+  const softmax = [
+    ...heads.map((head) => ({ name: 'softmaxShards', ...head, experiment: 'Random100' })),
+    ...(quick ? [main] : SOFTMAX_LEGONET).map((setting) => ({
+      name: 'softmaxLegonet',
+      ...setting,
+      adapter: CHOSEN,
+      experiment: 'Random100',
+    })),
+  ];
   return {
     sizes,
-    tasks: [...sweeps, inference, ...heads],
+    tasks: [...leastSquares, ...softmax],
     timed: [
       ...settings.map((s) => ({ name: 'deletions', ...withLambda(s), deletions: sizes.timed })),
       ...shards.map((s) => ({ name: 'shard', ...s, deletions: 5 })),
+      ...heads.map(({ shards, adapter }) => ({
+        name: 'softmaxShard',
+        shards,
+        adapter,
+        deletions: 3,
+      })),
     ],
   };
 }

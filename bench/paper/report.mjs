@@ -1,8 +1,8 @@
 // Tables and plots of docs/paper.md from results.json.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { headsOf, legonetOf } from './figures.mjs';
+import { convergenceOf, headsOf, legonetOf, mainOf, opponentOf } from './figures.mjs';
 import { plots } from './plots.mjs';
 
 const PAGE = fileURLToPath(new URL('../../docs/paper.md', import.meta.url));
@@ -15,8 +15,16 @@ export function writePage(results) {
   }
 }
 
+/** The files that are not what the results give. */
+export function staleFiles(results) {
+  const differs = ([path, text]) => !existsSync(path) || readFileSync(path, 'utf8') !== text;
+  return files(results)
+    .filter(differs)
+    .map(([path]) => relative(process.cwd(), path));
+}
+
 /** Path and content of what is made of the results; the page's prose stays as it is. */
-export function files(results) {
+function files(results) {
   const pictures = Object.entries(plots(results)).map(([name, svg]) => [
     PAGE.replace('.md', `/${name}.svg`),
     svg,
@@ -42,11 +50,42 @@ const ms = (seconds) => {
 
 function tables(results) {
   return {
+    statements: statements(results),
     random100: random100(results),
     unclass: unclass(results),
     shards: shards(results),
+    softmax: softmax(results),
+    convergence: convergence(results),
+    speed: speed(results),
     inference: inference(results),
   };
+}
+
+/** What the paper says, and what we see. */
+function statements(results) {
+  const legonet = legonetOf(results, 'Random100');
+  const at = (n, k) => legonet.find((r) => r.adapters === n && r.activated === k).test.toFixed(1);
+  const [{ rows }] = headsOf(results, 'Random100');
+  const shard = (s) => rows.find((r) => r.shards === s).test.toFixed(1);
+  return table(
+    ['statement', 'here, test accuracy in percent'],
+    [
+      [
+        'A: adapters make up for what a fixed encoder loses',
+        `one head on all data ${shard(1)}, n = 1,000 with k = 10 ${at(1000, 10)}`,
+      ],
+      ['P: accuracy holds as n grows', `k = 10: n = 100 ${at(100, 10)}, n = 1,000 ${at(1000, 10)}`],
+      [
+        'P: it grows with k',
+        `n = 1,000: k = 1 ${at(1000, 1)}, k = 5 ${at(1000, 5)}, k = 20 ${at(1000, 20)}`,
+      ],
+      ['P: with k = 1 it is about that of FixSISA', `n = 100 ${at(100, 1)}, s = 100 ${shard(100)}`],
+      [
+        'P: k²N / n samples are trained on again, FixSISA N / s',
+        'by design: 5,000 both for n = 1,000, k = 10 and for s = 10',
+      ],
+    ],
+  );
 }
 
 const random100 = (results) =>
@@ -83,6 +122,32 @@ const shards = (results) =>
       rows.map((r) => [`${nameOf(r)}, ${name}`, ...accuracies(r), ms(r.seconds)]),
     ),
   );
+
+const softmax = ({ softmaxLegonet }) =>
+  table(
+    ['n', 'k', 'steps', 'retained', 'deleted', 'test'],
+    softmaxLegonet.map((r) => [r.adapters, r.activated, r.adapter.steps, ...accuracies(r)]),
+  );
+
+const convergence = (results) =>
+  table(
+    ['batch', 'steps', 'test', 'ms'],
+    convergenceOf(results).map((r) => [r.batch ?? 'all', r.steps, percent(r.test), ms(r.seconds)]),
+  );
+
+function speed(results) {
+  const legonet = mainOf(results);
+  const opponent = opponentOf(results);
+  const times = (opponent.seconds / legonet.sums).toFixed(1);
+  return table(
+    ['', 'ms', 'test'],
+    [
+      ['LegoNet, least squares', ms(legonet.sums), percent(legonet.test)],
+      [`FixSISA, softmax, ${opponent.steps} steps`, ms(opponent.seconds), percent(opponent.test)],
+      ['', `${times} times`, `+ ${percent(legonet.test - opponent.test)} points`],
+    ],
+  );
+}
 
 const accuracies = (row) => [row.retained, row.deleted, row.test].map(percent);
 const nameOf = ({ shards: s }) => (s === 1 ? 'one head on all data' : `FixSISA, s = ${s}`);

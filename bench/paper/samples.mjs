@@ -37,10 +37,10 @@ function shared(values) {
   return copy;
 }
 
-/** The model of a setting: keys are public rows, none of them scored. */
-export function modelOf({ directory, keys, dimension }, { adapters, activated, lambda }) {
+/** The model of a setting, by default with least-squares adapters: keys are public rows, none of them scored. */
+export function modelOf({ directory, keys, dimension }, setting) {
+  const { adapters, activated, lambda, adapter = { kind: 'least-squares', lambda } } = setting;
   const matrix = { columns: dimension, values: keys };
-  const adapter = { kind: 'least-squares', lambda };
   return cifarModel(directory, matrix, { adapters, activated, adapter }).model;
 }
 

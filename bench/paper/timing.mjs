@@ -1,9 +1,10 @@
-// Seconds to unlearn one sample in memory: alone, for nothing else may run while the clock does.
+// CPU seconds to unlearn one sample in memory, to be measured with no other thread of this process at work: the
+// machine may well be busy with other processes, which the clock would count.
 import { activate } from '#src/model/activation.js';
 import { fitAdapter, fitFromStatistics, isDual, weightsBytes } from '#src/model/adapter.js';
 import { membersByAdapter } from '#src/model/build.js';
 import { accumulate, emptyStatistics } from '#src/model/statistics.js';
-import { median, seconds } from '../support/cifar.mjs';
+import { median } from '../support/cifar.mjs';
 import { modelOf, random100, take } from './samples.mjs';
 import { deal } from './shards.mjs';
 
@@ -50,14 +51,12 @@ function unlearn(kernel, { shape, configuration }, train, adapter, row) {
   adapter.members = adapter.members.filter((member) => member !== row);
   const left = take(train, adapter.members, shape.dimension);
   const gone = take(train, [row], shape.dimension);
-  let start = performance.now();
-  const rebuilt = fitAdapter(kernel, shape, lambda, left);
-  const members = seconds(start);
+  const [rebuilt, members] = timed(() => fitAdapter(kernel, shape, lambda, left));
   if (!adapter.statistics || isDual(left.labels.length, shape)) return { members, sums: members };
-  start = performance.now();
-  adapter.statistics = accumulate(kernel, adapter.statistics, shape, gone, -1);
-  const subtracted = fitFromStatistics(kernel, shape, lambda, adapter.statistics);
-  const sums = seconds(start);
+  const [subtracted, sums] = timed(() => {
+    adapter.statistics = accumulate(kernel, adapter.statistics, shape, gone, -1);
+    return fitFromStatistics(kernel, shape, lambda, adapter.statistics);
+  });
   if (Buffer.compare(weightsBytes(rebuilt), weightsBytes(subtracted)) !== 0) {
     throw new Error('subtraction and rebuilding differ');
   }
@@ -72,9 +71,16 @@ export function timeShard(kernel, samples, { shards, lambda, deletions }) {
     .slice(0, deletions)
     .map(([, ...rows]) => {
       const left = take(train, rows, dimension);
-      const start = performance.now();
-      fitAdapter(kernel, shape, lambda, left);
-      return seconds(start);
+      const [, spent] = timed(() => fitAdapter(kernel, shape, lambda, left));
+      return spent;
     });
-  return { shards, lambda, members: median(times) };
+  return { shards, lambda, seconds: median(times) };
+}
+
+/** What `work` returns, and the CPU seconds of all threads that it took. */
+export function timed(work) {
+  const start = process.cpuUsage();
+  const result = work();
+  const { user, system } = process.cpuUsage(start);
+  return [result, (user + system) / 1e6];
 }

@@ -3,6 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { inferMembership } from './inference.mjs';
 import { leastSquaresShards } from './shards.mjs';
+import * as softmax from './softmax.mjs';
 import { sweep } from './sweep.mjs';
 import * as timing from './timing.mjs';
 
@@ -10,6 +11,9 @@ const kernel = await loadWasmKernel();
 
 export const legonet = ({ settings }) => sweep(kernel, workerData, settings);
 export const shards = (task) => leastSquaresShards(kernel, workerData, task);
+export const softmaxLegonet = (task) => softmax.softmaxLegonet(kernel, workerData, task);
+export const softmaxShards = (task) => softmax.softmaxShards(workerData, task);
 export const inference = (task) => inferMembership(kernel, workerData, task);
 export const deletions = (task) => timing.timeDeletions(kernel, workerData, task);
 export const shard = (task) => timing.timeShard(kernel, workerData, task);
+export const softmaxShard = (task) => softmax.timeSoftmaxShard(workerData, task);
