@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { ENGINES, type Engine } from './engine/engine.js';
 import { LegonetError } from './errors.js';
 import { isAddress, type KafkaSettings, kafkaSettings, MECHANISMS } from './kafka-settings.js';
 
@@ -50,6 +51,7 @@ const schema = z.object({
   KAFKA_SSL_KEY: pem('a private key').optional(),
   LEGONET_DATA_DIR: z.string().min(1).default('.legonet'),
   LEGONET_MODEL: z.string().min(1).optional(),
+  LEGONET_ENGINE: z.enum(ENGINES, `expected one of ${ENGINES.join(', ')}`).optional(),
   LEGONET_BUILD_DELAY_MS: whole(0, DAY_MS, 'number of milliseconds').prefault('1000'),
   LEGONET_ERASURE_DEADLINE_MS: whole(1000, 90 * DAY_MS, 'number of milliseconds').prefault(
     String(DAY_MS),
@@ -126,6 +128,8 @@ export type Settings = {
   readonly dataDir: string;
   /** Path of MODEL.json, to be put in force by `start` if none is. */
   readonly model: string | undefined;
+  /** Undefined: native where it is installed, else wasm. Read by models that need one. */
+  readonly engine: Engine | undefined;
   readonly buildDelayMs: number;
   /** From the deletion of a sample until its payload is gone from the log. */
   readonly erasureDeadlineMs: number;
@@ -161,6 +165,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     },
     dataDir,
     model: values.LEGONET_MODEL,
+    engine: values.LEGONET_ENGINE,
     buildDelayMs: values.LEGONET_BUILD_DELAY_MS,
     erasureDeadlineMs: values.LEGONET_ERASURE_DEADLINE_MS,
     audit: {

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { readMatrix } from '#src/cli/input/matrix.js';
 import { openStores } from '#src/log/open.js';
 import { parseConfiguration } from '#src/model/configuration.js';
+import { fitProjection } from '#src/model/fit-projection.js';
 import { createModel } from '#src/model/model.js';
 import { quantise } from '#src/model/quantise.js';
 import { openService } from '#src/service/service.js';
@@ -36,24 +37,41 @@ export async function readCifar(directory) {
   };
 }
 
-export function cifarModel(directory, test, changes = {}) {
+/** `components`: the encodings are projected to so many principal components of the key rows. */
+export function cifarModel(directory, test, { components, ...changes } = {}) {
   const file = join(directory, 'test-encodings.npy');
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+  const fitted = components && fitProjection(firstRows(test, KEY_ROWS), 'sqrt', components);
   const configuration = parseConfiguration({
     name: 'cifar10',
     classes: CLASSES,
-    encoder: { kind: 'identity', dimension: 768, scale: 127 / 2.45, transform: 'sqrt' },
+    encoder: {
+      kind: 'identity',
+      dimension: 768,
+      scale: fitted ? fitted.scale : 127 / 2.45,
+      transform: 'sqrt',
+      ...(fitted && { projection: { file: 'fitted', sha256: '0'.repeat(64), offset: true } }),
+    },
     keys: { kind: 'reference', file, sha256 },
     adapters: 1000,
     activated: 10,
     adapter: { kind: 'least-squares', lambda: 0.1 },
     ...changes,
   });
-  const rows = configuration.adapters;
-  const keys = { rows, columns: test.columns, values: test.values.slice(0, rows * test.columns) };
-  const files = configuration.keys.kind === 'reference' ? { keys } : {};
+  const files = {
+    ...(configuration.keys.kind === 'reference' && {
+      keys: firstRows(test, configuration.adapters),
+    }),
+    ...(fitted && { projection: fitted.matrix }),
+  };
   return { model: createModel(configuration, files), files };
 }
+
+const firstRows = ({ columns, values }, rows) => ({
+  rows,
+  columns,
+  values: values.slice(0, rows * columns),
+});
 
 /** int8 [rows, dimension] of a matrix. */
 export function encode(model, { rows, columns, values }) {

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Keys } from '../model/activation.js';
 import type { Model } from '../model/model.js';
+import { type Outcome, unwrap } from '../outcome.js';
 import type { Compute } from './compute.js';
-import { type Outcome, unwrap } from './failure.js';
 
 /** What a worker thread is started with. */
 export type ThreadData = {

@@ -4,6 +4,7 @@ import { packageVersion } from '../store/package-version.js';
 import { type Action, type Add, example, JSON_FLAG } from './add.js';
 import { addAuditCommands } from './audit-commands.js';
 import { createContext } from './context.js';
+import { addEncoderCommands } from './encoder-commands.js';
 import { addProofCommands } from './proof-commands.js';
 import { stopSignal } from './signals.js';
 
@@ -79,6 +80,7 @@ function createProgram(result: Result): Command {
   addProofCommands(add);
   addRepairCommands(add);
   addAuditCommands(add, below);
+  addEncoderCommands(program, below);
   return program;
 }
 

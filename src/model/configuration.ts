@@ -24,7 +24,7 @@ const encoder = z.strictObject({
   dimension: z.int().min(1).max(LIMITS.dimension),
   scale: finite.positive(),
   transform: z.enum(['none', 'sqrt']).optional(),
-  projection: z.strictObject(pinnedFile).optional(),
+  projection: z.strictObject({ ...pinnedFile, offset: z.boolean().optional() }).optional(),
 });
 
 const keys = z.discriminatedUnion('kind', [

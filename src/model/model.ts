@@ -8,7 +8,7 @@ import {
   smallestLambda,
 } from './configuration.js';
 import { randomKeys, referenceKeys } from './keys.js';
-import type { Quantiser } from './quantise.js';
+import type { Projection, Quantiser } from './quantise.js';
 import { type Shape, unknowns } from './statistics.js';
 
 /** A matrix as a file gives it: row-major [rows, columns]. */
@@ -58,7 +58,7 @@ export function storedFiles(
   { encoder, adapters }: ModelConfiguration,
   stored: { readonly keys: Uint8Array | null; readonly projection: Uint8Array | null },
 ): ModelFiles {
-  const columns = encoder.dimension;
+  const columns = projectionColumns(encoder);
   const floats = stored.projection && littleEndian(Uint8Array.from(stored.projection), 8);
   const values = floats && new Float64Array(floats.buffer);
   const projection: Matrix | null = values && { rows: values.length / columns, columns, values };
@@ -70,25 +70,46 @@ export function storedFiles(
   return { ...(keys && { keys }), ...(projection && { projection }) };
 }
 
-function createQuantiser({ encoder }: ModelConfiguration, projection?: Matrix): Quantiser {
+/** Of the projection's matrix: with an offset, it is the last column. */
+const projectionColumns = ({ dimension, projection }: ModelConfiguration['encoder']): number =>
+  dimension + (projection?.offset ? 1 : 0);
+
+function createQuantiser({ encoder }: ModelConfiguration, file?: Matrix): Quantiser {
   const { dimension: inputDimension, scale, transform = 'none' } = encoder;
   if (!encoder.projection) return { inputDimension, dimension: inputDimension, scale, transform };
-  if (projection?.columns !== inputDimension) {
-    throw invalidProjection(`${projection?.columns ?? 0} columns, not ${inputDimension}`);
+  const columns = projectionColumns(encoder);
+  if (file?.columns !== columns) {
+    throw invalidProjection(`${file?.columns ?? 0} columns, not ${columns}`);
   }
-  if (projection.rows < 1 || projection.rows > LIMITS.dimension) {
-    throw invalidProjection(`${projection.rows} rows, not 1 to ${LIMITS.dimension}`);
+  const { rows, values } = file;
+  if (rows < 1 || rows > LIMITS.dimension) {
+    throw invalidProjection(`${rows} rows, not 1 to ${LIMITS.dimension}`);
   }
-  if (!projection.values.every(Number.isFinite)) {
-    throw invalidProjection('every number must be finite');
+  if (!values.every(Number.isFinite)) throw invalidProjection('every number must be finite');
+  const offset = new Float64Array(rows);
+  const matrix = new Float64Array(rows * inputDimension);
+  for (let i = 0; i < rows; i++) {
+    const row = values.subarray(i * columns, (i + 1) * columns);
+    matrix.set(row.subarray(0, inputDimension), i * inputDimension);
+    offset[i] = row[inputDimension] ?? 0;
   }
-  return {
-    inputDimension,
-    dimension: projection.rows,
-    scale,
-    transform,
-    projection: new Float64Array(projection.values),
-  };
+  const projection = { matrix, offset };
+  return { inputDimension, dimension: rows, scale, transform, projection };
+}
+
+/** The matrix that a projection came from, as `storedFiles` takes it. */
+export function projectionMatrix(
+  { matrix, offset }: Projection,
+  encoder: ModelConfiguration['encoder'],
+): Matrix & { readonly values: Float64Array } {
+  const columns = projectionColumns(encoder);
+  const values = new Float64Array(offset.length * columns);
+  offset.forEach((last, i) => {
+    const row = matrix.subarray(i * encoder.dimension, (i + 1) * encoder.dimension);
+    values.set(row, i * columns);
+    if (columns > encoder.dimension) values[(i + 1) * columns - 1] = last;
+  });
+  return { rows: offset.length, columns, values };
 }
 
 const invalidProjection = (reason: string): LegonetError =>

@@ -8,8 +8,16 @@ export type Quantiser = {
   readonly dimension: number;
   readonly scale: number;
   readonly transform: 'none' | 'sqrt';
-  /** Row-major [dimension, inputDimension], applied after the transform. */
-  readonly projection?: Float64Array;
+  /** Applied after the transform. */
+  readonly projection?: Projection;
+};
+
+/** x becomes Mx + o. */
+export type Projection = {
+  /** M, row-major [dimension, inputDimension]. */
+  readonly matrix: Float64Array;
+  /** o, [dimension]. */
+  readonly offset: Float64Array;
 };
 
 /**
@@ -43,8 +51,9 @@ export function quantise(quantiser: Quantiser, values: ArrayLike<number>): Int8A
   }
   const transformed = new Float64Array(inputDimension);
   for (let i = 0; i < inputDimension; i++) transformed[i] = transform(quantiser, values, i);
+  const projected = project(projection, transformed);
   for (let i = 0; i < dimension; i++) {
-    const scaled = dot(projection, i * inputDimension, transformed) * scale;
+    const scaled = (projected[i] as number) * scale;
     if (Number.isNaN(scaled)) {
       throw new LegonetError('not_finite', `encoding overflows at index ${i} after projection`);
     }
@@ -75,8 +84,29 @@ function transform(quantiser: Quantiser, values: ArrayLike<number>, i: number): 
   return Math.sqrt(value);
 }
 
-function dot(matrix: Float64Array, offset: number, vector: Float64Array): number {
-  let sum = 0;
-  for (let j = 0; j < vector.length; j++) sum += (matrix[offset + j] ?? 0) * (vector[j] ?? 0);
-  return sum;
+/**
+ * Each sum runs over the columns in order, then takes its offset; four go side by side, for one alone waits
+ * for its own additions.
+ */
+function project({ matrix, offset }: Projection, vector: Float64Array): Float64Array {
+  const out = new Float64Array(offset.length);
+  const columns = vector.length;
+  let i = 0;
+  for (; i + 4 <= out.length; i += 4) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let j = 0, at = i * columns; j < columns; j++, at++) {
+      const value = vector[j] as number;
+      a += (matrix[at] as number) * value;
+      b += (matrix[at + columns] as number) * value;
+      c += (matrix[at + 2 * columns] as number) * value;
+      d += (matrix[at + 3 * columns] as number) * value;
+    }
+    out.set([a, b, c, d], i);
+  }
+  for (; i < out.length; i++) {
+    for (let j = 0; j < columns; j++) {
+      out[i] = (out[i] as number) + (matrix[i * columns + j] as number) * (vector[j] as number);
+    }
+  }
+  return out.map((sum, row) => sum + (offset[row] as number));
 }

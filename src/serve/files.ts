@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { littleEndian } from '../model/bytes.js';
-import type { Model } from '../model/model.js';
+import { type Model, projectionMatrix } from '../model/model.js';
 
 /** A matrix of the model's files, as the store has it: row-major. */
 export type StoredMatrix = {
@@ -28,10 +28,10 @@ function storedKeys({ configuration, keys }: Model): StoredMatrix | null {
   return { rows, columns, type: 'int8', digest: sha256(content), content };
 }
 
-function storedProjection({ quantiser }: Model): StoredMatrix | null {
-  const { projection, dimension: rows, inputDimension: columns } = quantiser;
-  if (!projection) return null;
-  const content = littleEndian(projection);
+function storedProjection({ quantiser, configuration }: Model): StoredMatrix | null {
+  if (!quantiser.projection) return null;
+  const { rows, columns, values } = projectionMatrix(quantiser.projection, configuration.encoder);
+  const content = littleEndian(values);
   return { rows, columns, type: 'float64', digest: sha256(content), content };
 }
 

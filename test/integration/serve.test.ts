@@ -129,8 +129,8 @@ describe('the model', () => {
     const sha256 = '0'.repeat(64);
     const projection: Matrix = {
       rows: 2,
-      columns: 4,
-      values: Float64Array.from([0.1, -2, 3e-9, 4, Math.PI, 6, 7, -8]),
+      columns: 5,
+      values: Float64Array.from([0.1, -2, 3e-9, 4, 0.5, Math.PI, 6, 7, -8, -1]),
     };
     const keys: Matrix = {
       rows: 5,
@@ -143,7 +143,7 @@ describe('the model', () => {
           kind: 'identity',
           dimension: 4,
           scale: 1,
-          projection: { file: 'p.npy', sha256 },
+          projection: { file: 'p.npy', sha256, offset: true },
         },
         keys: { kind: 'reference', file: 'k.npy', sha256 },
       }),

@@ -8,6 +8,7 @@ import {
   smallestLambda,
 } from '#src/model/configuration.js';
 import { createModel } from '#src/model/model.js';
+import { quantise } from '#src/model/quantise.js';
 import { configuration, configurationJson, tinyModel } from '../support/models.js';
 
 const DIGITS = new URL('../../examples/digits/MODEL.json', import.meta.url);
@@ -160,6 +161,21 @@ describe('a model is put together only if its parts fit', () => {
     encoder: { kind: 'identity', dimension: 4, scale: 1, projection: pinned },
   });
 
+  const offset = configuration({
+    encoder: {
+      kind: 'identity',
+      dimension: 4,
+      scale: 1,
+      projection: { ...pinned, offset: true },
+    },
+  });
+
+  test('with an offset, the last column of the projection is added to what the others give', () => {
+    const values = Float64Array.of(1, 0, 0, 2, -3, 0, 1, 1, 0, 10);
+    const { quantiser } = createModel(offset, { projection: { rows: 2, columns: 5, values } });
+    expect(quantise(quantiser, [5, 6, 7, 8])).toEqual(Int8Array.of(18, 23));
+  });
+
   test('the projection sets the dimension of encodings, keys and adapters', () => {
     const model = createModel(projected, { projection: matrix(2, 4) });
     expect(model.quantiser).toMatchObject({ inputDimension: 4, dimension: 2 });
@@ -182,6 +198,7 @@ describe('a model is put together only if its parts fit', () => {
   test.each([
     ['encoder.projection: 0 columns, not 4', projected, {}],
     ['encoder.projection: 3 columns, not 4', projected, { projection: matrix(2, 3) }],
+    ['encoder.projection: 4 columns, not 5', offset, { projection: matrix(2, 4) }],
     ['encoder.projection: 0 rows, not 1 to 4096', projected, { projection: matrix(0, 4) }],
     ['encoder.projection: 4097 rows, not 1 to 4096', projected, { projection: matrix(4097, 4) }],
     [

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkInt8, type Quantiser, quantise, toInt8 } from '#src/model/quantise.js';
+import {
+  checkInt8,
+  type Projection,
+  type Quantiser,
+  quantise,
+  toInt8,
+} from '#src/model/quantise.js';
 
 const identity = (dimension: number, changes: Partial<Quantiser> = {}): Quantiser => ({
   inputDimension: dimension,
@@ -8,6 +14,12 @@ const identity = (dimension: number, changes: Partial<Quantiser> = {}): Quantise
   scale: 1,
   transform: 'none',
   ...changes,
+});
+
+/** A projection without offset, to two dimensions. */
+const unmoved = (...matrix: number[]): Projection => ({
+  matrix: Float64Array.from(matrix),
+  offset: new Float64Array(2),
 });
 
 describe('rounding', () => {
@@ -77,11 +89,30 @@ describe('quantise', () => {
       dimension: 2,
       scale: 10,
       transform: 'sqrt',
-      projection: Float64Array.of(1, 2, 3, -1, 0.5, 0),
+      projection: unmoved(1, 2, 3, -1, 0.5, 0),
     };
     // √(1, 4, 9) = (1, 2, 3): 1 + 4 + 9 = 14 is clipped at 140, and -1 + 1 = 0.
     expect(quantise(quantiser, [1, 4, 9])).toEqual(Int8Array.of(127, 0));
     expect(quantise(quantiser, [0, 0.25, 0.01])).toEqual(Int8Array.of(13, 2));
+  });
+
+  test('adds each offset after its sum, however many dimensions go side by side', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 11 }), fc.integer({ min: 1, max: 5 }), (out, input) => {
+        const numbers = (count: number) =>
+          Float64Array.from({ length: count }, (_, i) => Math.sin(7 * i + out) * 9);
+        const projection = { matrix: numbers(out * input), offset: numbers(out) };
+        const values = Array.from({ length: input }, (_, j) => Math.cos(j));
+        const expected = Array.from({ length: out }, (_, i) => {
+          let sum = 0;
+          for (let j = 0; j < input; j++)
+            sum += (projection.matrix[i * input + j] ?? 0) * (values[j] ?? 0);
+          return toInt8(sum + (projection.offset[i] ?? 0));
+        });
+        const quantiser = identity(input, { dimension: out, projection });
+        expect([...quantise(quantiser, values)]).toEqual(expected.map((value) => value + 0));
+      }),
+    );
   });
 
   test('gives the same bytes for float32 input as for the same values in float64', () => {
@@ -102,7 +133,10 @@ describe('quantise', () => {
     ['negative_value', identity(2, { transform: 'sqrt' }), [1, -0.001]],
     [
       'not_finite',
-      identity(2, { dimension: 1, projection: Float64Array.of(1e10, -1e10) }),
+      identity(2, {
+        dimension: 1,
+        projection: { ...unmoved(1e10, -1e10), offset: Float64Array.of(0) },
+      }),
       [1e300, 1e300],
     ],
   ] as const)('%s: %o is refused, not repaired', (code, quantiser, values) => {

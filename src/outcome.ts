@@ -1,4 +1,4 @@
-import { LegonetError, type Retry } from '../errors.js';
+import { LegonetError, type Retry } from './errors.js';
 
 /** What came of a call to a worker thread. */
 export type Outcome<T> = { readonly value: T } | { readonly failure: Failure };

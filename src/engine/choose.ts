@@ -1,0 +1,43 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { LegonetError } from '../errors.js';
+import type { Engine } from './engine.js';
+
+/** Kinds of encoders and adapters that are computed by TensorFlow. */
+const NEEDING = ['tfjs', 'softmax'];
+
+/** Whether such a model is computed on an engine; others never load one. */
+export function needsEngine(configuration: {
+  readonly encoder: { readonly kind: string };
+  readonly adapter: { readonly kind: string };
+}): boolean {
+  const { encoder, adapter } = configuration;
+  return NEEDING.includes(encoder.kind) || NEEDING.includes(adapter.kind);
+}
+
+/**
+ * The engine to run on: the one asked for, or by default `native` where it is installed, else `wasm`. Throws
+ * `engine_not_installed` if `native` is asked for and is not there. Loads neither.
+ */
+export function chooseEngine(asked: Engine | undefined): Engine {
+  if (asked === 'wasm') return 'wasm';
+  if (isNativeInstalled()) return 'native';
+  if (asked === undefined) return 'wasm';
+  throw new LegonetError(
+    'engine_not_installed',
+    'LEGONET_ENGINE=native: the TensorFlow library is not installed: `npm run install:tensorflow`, ' +
+      'or set LEGONET_ENGINE=wasm',
+  );
+}
+
+/** Whether the package is there with its compiled binding: npm leaves either out where it cannot have it. */
+export function isNativeInstalled(): boolean {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json');
+    const folder = join(dirname(manifest), 'lib');
+    return readdirSync(folder).some((api) => existsSync(join(folder, api, 'tfjs_binding.node')));
+  } catch {
+    return false;
+  }
+}
