@@ -51,6 +51,8 @@ export type Provenance = Pick<
   /** RFC 3339, UTC. */
   readonly startedOn: string;
   readonly finishedOn: string;
+  /** What softmax adapters are trained on: engine, versions, processor, probe. */
+  readonly backend?: Readonly<Record<string, string | null>> | null;
 };
 
 /** Payload of the statement that a version was unlearned exactly. A function of the fields. */
@@ -78,6 +80,7 @@ export const provenancePayload = (fields: Provenance): Uint8Array =>
         version: fields.version,
         parent: fields.parent,
         trainIntent: toHex(fields.intent),
+        ...(fields.backend && { backend: fields.backend }),
       },
       resolvedDependencies: [
         { name: 'configuration', digest: sha256Digest(fields.config) },

@@ -1,12 +1,7 @@
 import type { ClientBase } from 'pg';
-import {
-  fitAdapter,
-  fitFromStatistics,
-  isDual,
-  weightsBytes,
-  weightsDigest,
-} from '../model/adapter.js';
-import type { BuiltAdapter } from '../model/build.js';
+import { fitFromStatistics, isDual } from '../model/adapter.js';
+import { type BuiltAdapter, builtAdapter, fitMembers } from '../model/build.js';
+import type { AdapterSettings } from '../model/configuration.js';
 import type { Kernel } from '../model/kernel.js';
 import {
   accumulate,
@@ -16,6 +11,7 @@ import {
   type Statistics,
   unknowns,
 } from '../model/statistics.js';
+import type { Trainer } from '../model/trainer.js';
 import { type KeptStatistics, readStatistics } from '../store/statistics.js';
 import { readMembers } from './members.js';
 
@@ -27,7 +23,7 @@ export type AdapterTask = {
   /** Whether there are kept statistics. */
   readonly kept: boolean;
   readonly shape: Shape;
-  readonly lambda: number;
+  readonly settings: AdapterSettings;
   /** The build's cut, positions as decimal strings. */
   readonly cut: Readonly<Record<string, string>>;
 };
@@ -37,12 +33,33 @@ export type BuildResult = BuiltAdapter & { readonly statistics: Statistics | nul
 
 /**
  * Builds one adapter from the snapshot that `client` reads. From kept statistics and the members that
- * came since, where there are any; else from all members. Equal in every bit to `fitAdapter`.
+ * came since, where there are any; else from all members. Equal in every bit to `fitMembers`.
  */
 export async function buildAdapterFrom(
   client: ClientBase,
   kernel: Kernel,
+  trainer: Trainer | null,
   task: AdapterTask,
+): Promise<BuildResult> {
+  const { settings } = task;
+  if (settings.kind === 'softmax') {
+    const pages: Rows[] = [];
+    for await (const page of readMembers(client, task.adapter, Object.keys(task.cut))) {
+      pages.push(page);
+    }
+    const members = concatenate(pages);
+    const weights = fitMembers(kernel, trainer, task.shape, settings, members);
+    return { ...builtAdapter(members.labels.length, weights), statistics: null };
+  }
+  return buildLeastSquares(client, kernel, { ...task, lambda: settings.lambda });
+}
+
+type LeastSquares = AdapterTask & { readonly lambda: number };
+
+async function buildLeastSquares(
+  client: ClientBase,
+  kernel: Kernel,
+  task: LeastSquares,
 ): Promise<BuildResult> {
   const kept = task.kept && (await readStatistics(client, task.adapter, task.shape));
   return (
@@ -55,7 +72,7 @@ export async function buildAdapterFrom(
 async function fromStatistics(
   client: ClientBase,
   kernel: Kernel,
-  task: AdapterTask,
+  task: LeastSquares,
   { statistics, through }: KeptStatistics,
 ): Promise<BuildResult | null> {
   let sum = statistics;
@@ -69,7 +86,7 @@ async function fromStatistics(
 async function fromMembers(
   client: ClientBase,
   kernel: Kernel,
-  task: AdapterTask,
+  task: LeastSquares,
 ): Promise<BuildResult> {
   const small: Rows[] = [];
   let count = 0;
@@ -82,21 +99,19 @@ async function fromMembers(
     for (const rows of small.splice(0)) sum = accumulate(kernel, sum, task.shape, rows, 1);
   }
   if (sum) return primal(kernel, task, sum, true);
-  const weights = weightsBytes(fitAdapter(kernel, task.shape, task.lambda, concatenate(small)));
-  return { members: count, digest: weightsDigest(weights), bytes: weights, statistics: null };
+  const weights = fitMembers(kernel, null, task.shape, task.settings, concatenate(small));
+  return { ...builtAdapter(count, weights), statistics: null };
 }
 
 function primal(
   kernel: Kernel,
-  task: AdapterTask,
+  task: LeastSquares,
   statistics: Statistics,
   keep: boolean,
 ): BuildResult {
-  const bytes = weightsBytes(fitFromStatistics(kernel, task.shape, task.lambda, statistics));
+  const weights = fitFromStatistics(kernel, task.shape, task.lambda, statistics);
   return {
-    members: statistics.count,
-    digest: weightsDigest(bytes),
-    bytes,
+    ...builtAdapter(statistics.count, weights),
     statistics: keep && statistics.count >= KEEP_FROM * unknowns(task.shape) ? statistics : null,
   };
 }

@@ -2,6 +2,7 @@ import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
+import type { Trainer } from '../model/trainer.js';
 import type { AdapterTask } from './adapter.js';
 import { OwnConnection } from './own-connection.js';
 import { buildInSnapshot } from './snapshot.js';
@@ -19,8 +20,13 @@ export interface Compute {
   close(): Promise<void>;
 }
 
-/** Everything on the calling thread, with any kernel. */
-export function inlineCompute(url: string, kernel: Kernel, model: Model): Compute {
+/** Everything on the calling thread, with any kernel; softmax adapters take a trainer. */
+export function inlineCompute(
+  url: string,
+  kernel: Kernel,
+  model: Model,
+  trainer: Trainer | null = null,
+): Compute {
   const connection = new OwnConnection(url);
   const ready = () => connection.use(async () => {});
   // Made while there is something else to do yet; who needs it hears of a failure.
@@ -32,7 +38,7 @@ export function inlineCompute(url: string, kernel: Kernel, model: Model): Comput
     build: async (task, snapshot) => {
       // One connection, so one build after the other.
       const result = last.then(() =>
-        connection.use((client) => buildInSnapshot(client, kernel, task, snapshot)),
+        connection.use((client) => buildInSnapshot(client, kernel, trainer, task, snapshot)),
       );
       last = result.catch(() => {});
       return result;

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { LegonetError } from '../errors.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
+import type { Trainer } from '../model/trainer.js';
 import { sqlState } from '../store/database.js';
 import { keepStatistics } from '../store/statistics.js';
 import { type AdapterTask, buildAdapterFrom } from './adapter.js';
@@ -14,12 +15,13 @@ import { type AdapterTask, buildAdapterFrom } from './adapter.js';
 export async function buildInSnapshot(
   client: pg.Client,
   kernel: Kernel,
+  trainer: Trainer | null,
   task: AdapterTask,
   snapshot: string,
 ): Promise<BuiltAdapter> {
   try {
     await begin(client, snapshot);
-    const { statistics, ...built } = await buildAdapterFrom(client, kernel, task);
+    const { statistics, ...built } = await buildAdapterFrom(client, kernel, trainer, task);
     await client.query('COMMIT');
     if (statistics) {
       await client.query('BEGIN');

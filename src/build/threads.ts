@@ -1,7 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import type { Engine } from '../engine/engine.js';
 import type { Keys } from '../model/activation.js';
+import type { Backend } from '../model/backend.js';
 import type { Model } from '../model/model.js';
 import { type Outcome, unwrap } from '../outcome.js';
 import type { Compute } from './compute.js';
@@ -11,7 +14,11 @@ export type ThreadData = {
   readonly url: string;
   readonly keys: Keys;
   readonly activated: number;
+  readonly training: Training;
 };
+
+/** What softmax adapters are trained on, and the engine that is asked for; null for least-squares. */
+export type Training = { readonly pinned: Backend; readonly asked: Engine | undefined } | null;
 
 /** More threads than this would mostly wait for one database. */
 const MAX_THREADS = 8;
@@ -20,12 +27,14 @@ const MAX_THREADS = 8;
 export function threadCompute(
   url: string,
   model: Model,
+  training: Training = null,
   threads = Math.min(MAX_THREADS, availableParallelism()),
 ): Compute {
   const workerData: ThreadData = {
     url,
     keys: model.keys,
     activated: model.configuration.activated,
+    training,
   };
   const pool = new Piscina({
     filename: fileURLToPath(new URL('./worker.js', import.meta.url)),
@@ -33,6 +42,8 @@ export function threadCompute(
     maxThreads: threads,
     idleTimeout: 30_000,
     workerData,
+    // TensorFlow reads the environment of the process itself.
+    ...(training && { env: SHARE_ENV }),
   });
   const run = async <T>(name: string, task: object): Promise<T> =>
     unwrap<T>((await pool.run(task, { name })) as Outcome<T>);

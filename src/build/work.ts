@@ -21,8 +21,8 @@ export function buildOne(
   { snapshot, cut }: Cutting,
   { adapter, builtIn, kept }: Dirty,
 ): Promise<BuiltAdapter> {
-  const { lambda } = model.configuration.adapter;
-  const task: AdapterTask = { adapter, builtIn, kept, shape: model.shape, lambda, cut };
+  const { adapter: settings } = model.configuration;
+  const task: AdapterTask = { adapter, builtIn, kept, shape: model.shape, settings, cut };
   return compute.build(task, snapshot);
 }
 

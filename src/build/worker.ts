@@ -1,7 +1,9 @@
 import { workerData } from 'node:worker_threads';
+import { openPinned } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
+import type { Trainer } from '../model/trainer.js';
 import { type Outcome, settle } from '../outcome.js';
 import type { AdapterTask } from './adapter.js';
 import { OwnConnection } from './own-connection.js';
@@ -10,12 +12,19 @@ import type { ThreadData } from './threads.js';
 
 /*
  * Runs in a worker thread: everything heavy is done here, so that nothing else in the process waits.
- * A thread has one kernel and one connection for as long as it lives.
+ * A thread has one kernel, one connection, and for softmax adapters one engine, for as long as it lives.
  */
 
-const { url, keys, activated } = workerData as ThreadData;
+const { url, keys, activated, training } = workerData as ThreadData;
 const kernel = loadWasmKernel();
 const connection = new OwnConnection(url);
+let opened: Promise<Trainer | null> | undefined;
+
+/** Only for builds: TensorFlow takes half a second and 230 MB, and activating needs none of it. */
+const trainer = (): Promise<Trainer | null> => {
+  opened ??= training ? openPinned(training.asked, training.pinned) : Promise.resolve(null);
+  return opened;
+};
 
 /** Nearest adapters of each encoding; see `activate`. */
 export function activateBatch(batch: {
@@ -29,6 +38,7 @@ export function activateBatch(batch: {
 export function ready(): Promise<Outcome<void>> {
   return settle(async () => {
     await kernel;
+    await trainer();
     await connection.use(async () => {});
   });
 }
@@ -40,7 +50,7 @@ export function buildAdapter(task: {
 }): Promise<Outcome<BuiltAdapter>> {
   return settle(() =>
     connection.use(async (client) =>
-      buildInSnapshot(client, await kernel, task.adapter, task.snapshot),
+      buildInSnapshot(client, await kernel, await trainer(), task.adapter, task.snapshot),
     ),
   );
 }

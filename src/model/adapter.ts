@@ -76,10 +76,10 @@ function ridge(a: Float64Array, n: number, factor: number): Float64Array {
 }
 
 /**
- * Members in an order that depends on their content alone (encoding bytes, then label): Cholesky
+ * Members in an order that depends on their content alone (encoding bytes, then label): floating point
  * rounds differently for another order, and neither arrival nor ids may reach the weights.
  */
-function canonicalRows(rows: Rows, dimension: number) {
+export function canonicalRows(rows: Rows, dimension: number) {
   const bytes = Buffer.from(
     rows.encodings.buffer,
     rows.encodings.byteOffset,

@@ -1,9 +1,12 @@
 import { activate } from './activation.js';
-import { fitAdapter, weightsBytes, weightsDigest } from './adapter.js';
+import { fitAdapter, type Weights, weightsBytes, weightsDigest } from './adapter.js';
+import type { AdapterSettings } from './configuration.js';
 import { modelDigest } from './digest.js';
 import type { Kernel } from './kernel.js';
 import type { Model } from './model.js';
-import type { Rows } from './statistics.js';
+import { fitSoftmax } from './softmax.js';
+import type { Rows, Shape } from './statistics.js';
+import type { Trainer } from './trainer.js';
 
 /** What is built: weights digest and bytes per adapter, and the digest over all of them. */
 export type BuiltModel = {
@@ -19,10 +22,16 @@ export type BuiltAdapter = {
 
 /**
  * build(configuration, S): the definition of the model (design: the exactness equation). A pure
- * function of the set of retained samples; everything incremental must give the same digest.
+ * function of the set of retained samples; everything incremental must give the same digest. Softmax
+ * adapters take a `trainer`, and the function is one for each backend.
  */
-export function buildModel(kernel: Kernel, model: Model, samples: Rows): BuiltModel {
-  const steps = buildSteps(kernel, model, samples);
+export function buildModel(
+  kernel: Kernel,
+  model: Model,
+  samples: Rows,
+  trainer: Trainer | null = null,
+): BuiltModel {
+  const steps = buildSteps(kernel, model, samples, trainer);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
@@ -34,10 +43,12 @@ export function* buildSteps(
   kernel: Kernel,
   model: Model,
   samples: Rows,
+  trainer: Trainer | null = null,
 ): Generator<number, BuiltModel> {
   const adapters: BuiltAdapter[] = [];
   for (const rows of membersByAdapter(kernel, model, samples)) {
-    adapters.push(buildAdapter(kernel, model, gather(samples, rows, model.shape.dimension)));
+    const members = gather(samples, rows, model.shape.dimension);
+    adapters.push(buildAdapter(kernel, model, members, trainer));
     yield adapters.length;
   }
   const digests = adapters.map((adapter) => adapter.digest);
@@ -45,10 +56,34 @@ export function* buildSteps(
 }
 
 /** One adapter from its members alone. */
-export function buildAdapter(kernel: Kernel, model: Model, members: Rows): BuiltAdapter {
-  const { lambda } = model.configuration.adapter;
-  const bytes = weightsBytes(fitAdapter(kernel, model.shape, lambda, members));
-  return { members: members.labels.length, digest: weightsDigest(bytes), bytes };
+export function buildAdapter(
+  kernel: Kernel,
+  { shape, configuration }: Model,
+  members: Rows,
+  trainer: Trainer | null = null,
+): BuiltAdapter {
+  return builtAdapter(
+    members.labels.length,
+    fitMembers(kernel, trainer, shape, configuration.adapter, members),
+  );
+}
+
+/** The weights of any kind of adapter. Softmax takes a trainer. */
+export function fitMembers(
+  kernel: Kernel,
+  trainer: Trainer | null,
+  shape: Shape,
+  settings: AdapterSettings,
+  members: Rows,
+): Weights {
+  if (settings.kind === 'least-squares') return fitAdapter(kernel, shape, settings.lambda, members);
+  if (trainer) return fitSoftmax(trainer, shape, settings, members);
+  throw new TypeError('softmax adapters take a trainer');
+}
+
+export function builtAdapter(members: number, weights: Weights): BuiltAdapter {
+  const bytes = weightsBytes(weights);
+  return { members, digest: weightsDigest(bytes), bytes };
 }
 
 /** Row numbers of each adapter's members. */

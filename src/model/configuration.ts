@@ -8,6 +8,8 @@ export const LIMITS = {
   dimension: 4096,
   adapters: 10_000,
   classes: 1000,
+  steps: 100_000,
+  batch: 100_000,
 } as const;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest: 64 lower-case hex digits');
@@ -18,6 +20,8 @@ const numberOrVector = z.union([finite, z.array(finite).min(1)], {
 });
 /** Text that UTF-8 can carry: lone surrogates would all be hashed as the same replacement character. */
 const text = z.string().regex(/^\P{Surrogate}*$/u, 'well-formed Unicode');
+
+const seed = z.union([text.min(1), z.int()], { error: 'a text or a whole number' });
 
 const encoder = z.strictObject({
   kind: z.literal('identity'),
@@ -31,9 +35,22 @@ const keys = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reference'), ...pinnedFile }),
   z.strictObject({
     kind: z.literal('random'),
-    seed: z.union([text.min(1), z.int()], { error: 'a text or a whole number' }),
+    seed,
     center: numberOrVector.optional(),
     spread: numberOrVector.optional(),
+  }),
+]);
+
+const adapter = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('least-squares'), lambda: finite.positive() }),
+  z.strictObject({
+    kind: z.literal('softmax'),
+    steps: z.int().min(1).max(LIMITS.steps),
+    // Beyond 4, gradient descent may diverge on some members: docs/exactness.md.
+    learningRate: finite.positive().max(4),
+    momentum: finite.min(0).max(0.99).optional(),
+    seed,
+    batch: z.int().min(1).max(LIMITS.batch).optional(),
   }),
 ]);
 
@@ -46,10 +63,7 @@ export const modelConfiguration = z
     keys,
     adapters: z.int().min(1).max(LIMITS.adapters),
     activated: z.int().min(1),
-    adapter: z.strictObject({
-      kind: z.literal('least-squares'),
-      lambda: finite.positive(),
-    }),
+    adapter,
   })
   .refine((c) => c.activated <= c.adapters, {
     path: ['activated'],
@@ -61,6 +75,8 @@ export const modelConfiguration = z
   });
 
 export type ModelConfiguration = Readonly<z.infer<typeof modelConfiguration>>;
+export type AdapterSettings = Readonly<ModelConfiguration['adapter']>;
+export type SoftmaxSettings = Extract<AdapterSettings, { kind: 'softmax' }>;
 
 /**
  * Reads MODEL.json. Throws `invalid_model` naming the field and what was expected.

@@ -34,10 +34,10 @@ export type ModelFiles = { readonly keys?: Matrix; readonly projection?: Matrix 
 /** Puts a model together. Throws `invalid_model` when files and configuration do not fit. */
 export function createModel(configuration: ModelConfiguration, files: ModelFiles): Model {
   const quantiser = createQuantiser(configuration, files.projection);
-  const { adapters, classes } = configuration;
+  const { adapter, adapters, classes } = configuration;
   const shape = { dimension: quantiser.dimension, classes: classes.length };
   const least = smallestLambda(unknowns(shape));
-  if (configuration.adapter.lambda < least) {
+  if (adapter.kind === 'least-squares' && adapter.lambda < least) {
     throw new LegonetError(
       'invalid_model',
       `adapter.lambda: at least ${least.toExponential(1)} at dimension ${shape.dimension}`,

@@ -4,6 +4,7 @@ import { leafHash } from '../audit/hash.js';
 import { decodeLeaf } from '../audit/leaves.js';
 import { provenancePayload } from '../audit/statement.js';
 import { LegonetError } from '../errors.js';
+import type { Backend } from '../model/backend.js';
 import type { Database } from '../store/database.js';
 import { packageVersion } from '../store/package-version.js';
 import { fastSign } from './fast-sign.js';
@@ -19,6 +20,7 @@ type Row = {
   intent: Buffer;
   started: Date;
   finished: Date;
+  backend: Backend | null;
 };
 
 /** Signs what is stated of each version: DSSE envelopes of in-toto statements. */
@@ -30,7 +32,7 @@ export async function attestVersions(
   if (versions.length === 0) return;
   const { rows } = await pool.query<Row>(
     `SELECT version, parent, m.name, model_digest AS digest, cut, statement, intent,
-            coalesce(started_at, v.created_at) AS started, v.created_at AS finished
+            coalesce(started_at, v.created_at) AS started, v.created_at AS finished, m.backend
      FROM versions v CROSS JOIN model m
      WHERE version = ANY($1) AND statement IS NOT NULL AND attestation IS NULL`,
     [versions],
@@ -74,5 +76,6 @@ function provenance(row: Row): Uint8Array {
     invocationId: `${row.digest}:${row.version}`,
     startedOn: row.started.toISOString(),
     finishedOn: row.finished.toISOString(),
+    backend: row.backend,
   });
 }

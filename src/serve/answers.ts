@@ -74,6 +74,10 @@ const matrix = z
   })
   .nullable();
 
+const backend = z
+  .record(z.string(), z.string().nullable())
+  .describe('What softmax adapters are trained on; null for least-squares.');
+
 export const modelDescription = z.strictObject({
   name: z.string(),
   configDigest: digest,
@@ -122,6 +126,7 @@ export const deletionReport = z
 export const statusReport = z.strictObject({
   model: z.string().nullable(),
   configDigest: digest.nullable(),
+  backend: backend.nullable(),
   version: number.nullable(),
   modelDigest: digest.nullable(),
   retained: count,

@@ -11,6 +11,8 @@ export const DATA_FILES = {
   /** A line for each sample: see `dataLine`. */
   samples: 'samples.ndjson',
   listing: 'listing',
+  /** JSON: what softmax adapters are trained on. */
+  backend: 'backend.json',
 } as const;
 
 /** A sample's line: JSON with salt and encoding (int8) in base64. */

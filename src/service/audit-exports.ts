@@ -38,11 +38,12 @@ export const exportData = (
 ): Promise<Exported> =>
   inSnapshot(database, signal, async (client, version) => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const { configuration, keys, projection } = await storedModel(client);
+    const { configuration, keys, projection, backend } = await storedModel(client);
     const at = (name: string) => join(directory, name);
     await writeFile(at(DATA_FILES.configuration), `${JSON.stringify(configuration, null, 2)}\n`);
     if (keys) await writeFile(at(DATA_FILES.keys), keys);
     if (projection) await writeFile(at(DATA_FILES.projection), projection);
+    if (backend) await writeFile(at(DATA_FILES.backend), `${JSON.stringify(backend, null, 2)}\n`);
     const { classes } = parseConfiguration(configuration);
     await writeStream(at(DATA_FILES.samples), lines(client, version, classes), signal);
     await writeStream(at(DATA_FILES.listing), listingOf(client, version), signal);

@@ -3,6 +3,7 @@ import { type BuiltModel, buildSteps } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import type { Rows } from '../model/statistics.js';
+import type { Trainer } from '../model/trainer.js';
 import { type Database, type Queryable, queryPrepared, transaction } from '../store/database.js';
 
 /** A build that used nothing but the retained samples, and what it is to be compared with. */
@@ -18,7 +19,8 @@ const PAGE = 4096;
 
 /**
  * Builds the whole model in memory, from the encodings and labels of the retained samples alone: keys,
- * memberships and statistics are worked out again. Reads in one snapshot. Throws the signal's reason.
+ * memberships and statistics are worked out again. Softmax adapters take a trainer on the model's backend. Reads in
+ * one snapshot. Throws the signal's reason.
  */
 export async function buildFromScratch(
   { pool }: Database,
@@ -26,6 +28,7 @@ export async function buildFromScratch(
   model: Model,
   signal: AbortSignal,
   onAdapter: (done: number) => void = () => {},
+  trainer: Trainer | null = null,
 ): Promise<FromScratch> {
   const { rows, published, behind } = await transaction(
     pool,
@@ -35,7 +38,7 @@ export async function buildFromScratch(
     }),
     'ISOLATION LEVEL REPEATABLE READ READ ONLY',
   );
-  const steps = buildSteps(kernel, model, rows);
+  const steps = buildSteps(kernel, model, rows, trainer);
   for (;;) {
     const step = steps.next();
     if (step.done) return { ...step.value, samples: rows.labels.length, published, behind };

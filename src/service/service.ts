@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Compute } from '../build/compute.js';
-import { threadCompute } from '../build/threads.js';
+import { type Training, threadCompute } from '../build/threads.js';
 import type { LegonetError } from '../errors.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
@@ -11,6 +11,7 @@ import type { OpenSigner } from '../publish/sign.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { requireModel } from '../store/model.js';
+import { pinBackend } from './backend.js';
 import type { Observe } from './observe.js';
 
 /** What the roles work with. */
@@ -36,15 +37,27 @@ export type Service = {
   readonly reached?: (point: string) => void;
 };
 
-/** The model in force, and threads for its arithmetic. Throws `no_model` before `init`. */
+/** How the arithmetic of a model is done. */
+export type MakeCompute = (
+  url: string,
+  kernel: Kernel,
+  model: Model,
+  training: Training,
+) => Compute;
+
+/**
+ * The model in force, and threads for its arithmetic. Throws `no_model` before `init`; for a softmax model that
+ * is pinned to no backend yet, what `openTrainer` does.
+ */
 export async function openService(
   base: Pick<Service, 'settings' | 'database' | 'log' | 'logger'>,
-  makeCompute: (url: string, kernel: Kernel, model: Model) => Compute = (url, _, model) =>
-    threadCompute(url, model),
+  makeCompute: MakeCompute = (url, _, model, training) => threadCompute(url, model, training),
 ): Promise<Service & { close(): Promise<void> }> {
   const model = await requireModel(base.database.pool);
   const kernel = await loadWasmKernel();
-  const compute = makeCompute(base.database.url, kernel, model);
+  const asked = base.settings.engine;
+  const pinned = await pinBackend(base.database, model, asked);
+  const compute = makeCompute(base.database.url, kernel, model, pinned && { pinned, asked });
   const signer = keepSigner(base.settings, base.database);
   return { ...base, model, kernel, compute, signer, close: () => compute.close() };
 }

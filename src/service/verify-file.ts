@@ -13,6 +13,7 @@ import { NOT_SHOWN, parseCertificate } from '../audit/certificate/schema.js';
 import { type Verification, verifyCertificate } from '../audit/certificate/verify.js';
 import type { membershipCommitment } from '../audit/commitment.js';
 import { claimOf, verifyReplay } from '../audit/replay/verify.js';
+import type { Engine } from '../engine/engine.js';
 import { LegonetError } from '../errors.js';
 import { loadHashPairs } from '../kernel/hash-pairs.js';
 import { fastHash } from '../store/tlog.js';
@@ -34,6 +35,8 @@ export type VerifyFileOptions = {
   readonly earlier?: readonly string[] | undefined;
   /** Directory of the samples and the model; needed at level 3. */
   readonly data?: string | undefined;
+  /** For softmax adapters at level 3: the engine to train on, by default the one that the version names. */
+  readonly engine?: Engine | undefined;
 };
 
 export type FileVerification = {
@@ -130,7 +133,7 @@ function openReceipt(text: string, keys: readonly string[]) {
 
 async function verifyFurther(
   text: string,
-  { vkey, level, log, listing, earlier = [], data }: VerifyFileOptions,
+  { vkey, level, log, listing, earlier = [], data, engine }: VerifyFileOptions,
   signal: AbortSignal,
 ): Promise<{ readonly checks: LevelCheck[]; readonly level: Level }> {
   const replayed = await verifyReplay({
@@ -149,7 +152,7 @@ async function verifyFurther(
   const checks: LevelCheck[] = replayed.checks.map((check) => ({ ...check, level: 2 }));
   if (!replayed.ok || !replayed.found) return { checks, level: 1 };
   if (level < 3) return { checks, level: 2 };
-  const rebuilt = await verifyModel(data ?? '', replayed.found, signal);
+  const rebuilt = await verifyModel(data ?? '', replayed.found, signal, { engine });
   checks.push(...rebuilt.map((check): LevelCheck => ({ ...check, level: 3 })));
   return { checks, level: rebuilt.every(({ outcome }) => outcome === 'ok') ? 3 : 2 };
 }

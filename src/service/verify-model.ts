@@ -6,31 +6,47 @@ import { toHex } from '../audit/bytes.js';
 import { type Check, checklist, must } from '../audit/certificate/checklist.js';
 import { sampleCommitment } from '../audit/commitment.js';
 import type { Replay } from '../audit/replay/verify.js';
+import type { Engine } from '../engine/engine.js';
+import { type OpenedTrainer, openTrainer } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import { activate } from '../model/activation.js';
+import { type Backend, backendSchema, describeBackend, differences } from '../model/backend.js';
 import { type BuiltModel, buildSteps } from '../model/build.js';
 import { parseConfiguration } from '../model/configuration.js';
 import type { Kernel } from '../model/kernel.js';
 import { createModel, type Model, storedFiles } from '../model/model.js';
 import type { Rows } from '../model/statistics.js';
+import type { Trainer } from '../model/trainer.js';
 import { DATA_FILES, readDataSamples } from './audit-data.js';
 
 /*
  * Level 3: the model trained again, from the samples themselves.
  */
 
-export const MODEL_CHECKS = ['configuration', 'openings', 'activation', 'model'] as const;
+export const MODEL_CHECKS = [
+  'configuration',
+  'openings',
+  'activation',
+  'backend',
+  'model',
+] as const;
 
 export type ModelCheckName = (typeof MODEL_CHECKS)[number];
 
 type Found = NonNullable<Replay['found']>;
+
+type Options = {
+  /** The engine to train softmax adapters on; by default the one that the data name. */
+  readonly engine?: Engine | undefined;
+  readonly without?: ReadonlySet<ModelCheckName>;
+};
 
 /** The data of `legonet audit data`, against what holds at level 2. Throws the signal's reason only. */
 export async function verifyModel(
   directory: string,
   found: Found,
   signal: AbortSignal,
-  without: ReadonlySet<ModelCheckName> = new Set(),
+  { engine, without = new Set() }: Options = {},
 ): Promise<readonly Check[]> {
   const list = checklist(without);
   const kernel = await loadWasmKernel();
@@ -54,7 +70,20 @@ export async function verifyModel(
     checkActivation(kernel, model, rows, found);
     return 'each sample is with the adapters whose keys are nearest';
   });
-  const builds = await settle(() => build(kernel, model, rows, signal), signal);
+  const trains = await settle(() => openBackend(directory, model, engine), signal);
+  const training = list.value('backend', trains, (opened) => {
+    if (!opened) return 'least-squares: the same bits on every machine';
+    const { claimed, backend } = opened;
+    const differ = differences(claimed, backend);
+    must(
+      differ === '',
+      `this machine's bits and the version's cannot be compared, its backend is another: ${differ}`,
+    );
+    return `this machine trains on the backend that the version names: ${describeBackend(backend)}`;
+  });
+  if (training === undefined) return end();
+  const trainer = training?.trainer ?? null;
+  const builds = await settle(() => build(kernel, model, rows, trainer, signal), signal);
   list.value('model', builds, (built) => sameModel(built, found));
   return end();
 }
@@ -83,6 +112,18 @@ async function readModel(directory: string): Promise<Model> {
     projection: encoder.projection ? await read(DATA_FILES.projection) : null,
   };
   return createModel(configuration, storedFiles(configuration, files));
+}
+
+/** The own backend, and that which the data say the version was trained on; null for least-squares. */
+async function openBackend(
+  directory: string,
+  { configuration }: Model,
+  engine: Engine | undefined,
+): Promise<(OpenedTrainer & { readonly claimed: Backend }) | null> {
+  if (configuration.adapter.kind !== 'softmax') return null;
+  const text = await readFile(join(directory, DATA_FILES.backend), 'utf8');
+  const claimed = backendSchema.parse(JSON.parse(text));
+  return { claimed, ...(await openTrainer(engine, claimed)) };
 }
 
 /** Encodings and labels in the rows of the listing. */
@@ -153,9 +194,10 @@ async function build(
   kernel: Kernel,
   model: Model,
   rows: Rows,
+  trainer: Trainer | null,
   signal: AbortSignal,
 ): Promise<BuiltModel> {
-  const steps = buildSteps(kernel, model, rows);
+  const steps = buildSteps(kernel, model, rows, trainer);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;

@@ -40,9 +40,11 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
       signal,
     );
   },
-  build: (service, signal) => {
+  build: async (service, signal) => {
     let cleared = false;
-    return whenever(service.database, 'legonet_projected', signal, async () => {
+    // On another backend than the model's, nothing is begun that could not be brought to its end.
+    if (service.model.configuration.adapter.kind === 'softmax') await service.compute.ready();
+    await whenever(service.database, 'legonet_projected', signal, async () => {
       const wait = await buildWhenDue(service, signal);
       // Afterwards: a deletion does not wait for what a leader that died has left.
       if (!cleared) await endOldBuilds(service.database);

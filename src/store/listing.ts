@@ -134,13 +134,14 @@ export async function* samplesOf(
   }
 }
 
-/** Configuration, and the stored bytes of its files. */
+/** Configuration, the stored bytes of its files, and what softmax adapters are trained on. */
 export async function storedModel(client: ClientBase) {
   const { rows } = await client.query<{
     configuration: unknown;
     keys: Buffer | null;
     projection: Buffer | null;
-  }>('SELECT configuration, keys, projection FROM model');
+    backend: unknown;
+  }>('SELECT configuration, keys, projection, backend FROM model');
   const [row] = rows;
   if (row) return row;
   throw new LegonetError('no_model', 'no model yet: create one with `legonet init MODEL.json`');

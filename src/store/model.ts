@@ -1,4 +1,5 @@
 import { LegonetError } from '../errors.js';
+import type { Backend } from '../model/backend.js';
 import { littleEndian } from '../model/bytes.js';
 import { parseConfiguration } from '../model/configuration.js';
 import { createModel, type Model, type ModelFiles, storedFiles } from '../model/model.js';
@@ -66,4 +67,18 @@ export async function saveModel(
       `another configuration is in force (digest ${rows[0]?.digest}): use another database or data directory`,
     );
   });
+}
+
+/** What softmax adapters are trained on, or null before the first process has said so. */
+export async function readBackend(client: Queryable): Promise<Backend | null> {
+  const { rows } = await client.query<{ backend: Backend | null }>('SELECT backend FROM model');
+  return rows[0]?.backend ?? null;
+}
+
+/** Keeps the first backend for ever. Returns the one that is kept. */
+export async function keepBackend(client: Queryable, backend: Backend): Promise<Backend> {
+  await client.query('UPDATE model SET backend = $1 WHERE backend IS NULL', [
+    JSON.stringify(backend),
+  ]);
+  return (await readBackend(client)) ?? backend;
 }

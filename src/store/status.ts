@@ -1,9 +1,12 @@
+import type { Backend } from '../model/backend.js';
 import type { Queryable } from './database.js';
 import { heldRoles, type Role } from './lock.js';
 
 export type Status = {
   readonly model: string | null;
   readonly configDigest: string | null;
+  /** What softmax adapters are trained on; null for least-squares. */
+  readonly backend: Backend | null;
   readonly version: number | null;
   readonly modelDigest: string | null;
   readonly retained: bigint;
@@ -32,6 +35,7 @@ export async function readStatus(client: Queryable): Promise<Status> {
   const { rows } = await client.query<Omit<Status, 'roles' | 'stopped'>>(
     `SELECT (SELECT name FROM model) AS model,
             (SELECT digest FROM model) AS "configDigest",
+            (SELECT backend FROM model) AS backend,
             v.version, v.model_digest AS "modelDigest",
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
             (SELECT count(*) FROM tombstones) AS deleted,

@@ -98,7 +98,7 @@ async function failures(
   without: readonly ModelCheckName[] = [],
 ): Promise<string[]> {
   const never = new AbortController().signal;
-  const checks = await verifyModel(directory, claimed, never, new Set(without));
+  const checks = await verifyModel(directory, claimed, never, { without: new Set(without) });
   return checks.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name);
 }
 

@@ -9,9 +9,10 @@ import { persist } from '../support/persist.js';
 test('builds in line go on with another connection when the one that they use has broken', async () => {
   const { url, drop } = await createTestDatabase();
   const database = openDatabase(url, 1);
-  const { shape } = tinyModel();
+  const { shape, configuration } = tinyModel();
+  const settings = configuration.adapter;
   const compute = inlineCompute(url, plainKernel, tinyModel());
-  const task = { adapter: 0, builtIn: null, kept: false, shape, lambda: 0.01, cut: {} };
+  const task = { adapter: 0, builtIn: null, kept: false, shape, settings, cut: {} };
   try {
     await compute.ready();
     const { rowCount: broken } = await database.pool.query(

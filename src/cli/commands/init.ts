@@ -1,3 +1,5 @@
+import { describeBackend } from '../../model/backend.js';
+import { pinBackend } from '../../service/backend.js';
 import { saveModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
 import { readModelFile } from '../model-file.js';
@@ -5,12 +7,16 @@ import { withStores } from '../stores.js';
 
 export async function run(context: Context, path: string): Promise<ExitCode> {
   const { model, files } = await readModelFile(path);
-  const created = await withStores(context, ({ database }) => saveModel(database, model, files));
+  const { created, backend } = await withStores(context, async ({ database, settings }) => ({
+    created: await saveModel(database, model, files),
+    backend: await pinBackend(database, model, settings.engine),
+  }));
   const { name, adapters, activated } = model.configuration;
-  context.print({ model: name, configDigest: model.digest, created }, () =>
+  context.print({ model: name, configDigest: model.digest, created, backend }, () =>
     [
       created ? `Model ${name} created.` : `Model ${name} is in force already.`,
       `${adapters} adapters, ${activated} to a sample, configuration ${model.digest}`,
+      ...(backend ? [`Trained on ${describeBackend(backend)}, and on nothing else`] : []),
     ].join('\n'),
   );
   return 0;

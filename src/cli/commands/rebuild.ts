@@ -1,5 +1,7 @@
+import { openPinned } from '../../engine/trainer.js';
 import { LegonetError } from '../../errors.js';
 import { loadWasmKernel } from '../../kernel/wasm.js';
+import { pinBackend } from '../../service/backend.js';
 import { buildFromScratch } from '../../service/from-scratch.js';
 import { requireModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
@@ -13,11 +15,15 @@ export async function run(
   const built = await withDatabase(context, async (database) => {
     const model = await requireModel(database.pool);
     const { adapters } = model.configuration;
+    const { engine } = context.settings;
+    const pinned = await pinBackend(database, model, engine);
+    const trainer = pinned && (await openPinned(engine, pinned));
     const options = { unit: 'adapters', quiet: context.json };
     const progress = createProgress('Building from scratch', adapters, options);
     try {
       const kernel = await loadWasmKernel();
-      return await buildFromScratch(database, kernel, model, context.signal, progress.update);
+      const { signal } = context;
+      return await buildFromScratch(database, kernel, model, signal, progress.update, trainer);
     } finally {
       progress.stop();
     }

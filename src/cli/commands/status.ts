@@ -1,3 +1,4 @@
+import { describeBackend } from '../../model/backend.js';
 import { readLag } from '../../service/catch-up.js';
 import { duration } from '../../service/duration.js';
 import { type ErasureStatus, readErasures, readStatus } from '../../store/status.js';
@@ -15,6 +16,7 @@ export async function run(context: Context): Promise<ExitCode> {
     const version = status.version === null ? 'none yet' : `${status.version}`;
     return [
       `Model            ${status.model} (configuration ${status.configDigest})`,
+      ...(status.backend ? [`Trained on       ${describeBackend(status.backend)}`] : []),
       `Version          ${version}${status.modelDigest ? ` (digest ${status.modelDigest})` : ''}`,
       `Samples          ${status.retained} retained, ${status.deleted} deleted`,
       `Dirty adapters   ${status.dirtyAdapters}`,

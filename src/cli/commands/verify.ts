@@ -25,7 +25,8 @@ export async function run(context: Context, file: string, options: Options): Pro
   // The data come with the listing of the same version.
   const listing = options.listing ?? (data === undefined ? undefined : join(data, 'listing'));
   const level = levelOf({ ...options, ...(listing !== undefined && { listing }) });
-  const asked = { vkey, level, receipt, log, listing, earlier, data };
+  const { engine } = context.settings;
+  const asked = { vkey, level, receipt, log, listing, earlier, data, engine };
   const result = await verifyFile(file, asked, context.signal);
   context.print(result, () => report(file, result));
   return result.ok ? 0 : 1;
