@@ -30,11 +30,12 @@ export function headsOf({ shards, shard, softmaxShards, softmaxShard }, experime
   ].filter(({ rows }) => rows.length > 0);
 }
 
-/** The many numbers of steps that were tried on one number of shards. */
+/** FixSISA with s = 10 softmax heads, by how they were trained. */
 export const convergenceOf = ({ softmaxShards, softmaxShard }) =>
   softmaxShards
-    .filter((row) => row.convergence)
-    .map((row) => ({ ...row, seconds: softmaxShard.find(same(row, HEAD)).seconds }));
+    .filter((row) => row.shards === 10)
+    .map((row) => ({ ...row, seconds: softmaxShard.find(same(row, HEAD)).seconds }))
+    .sort((a, b) => (a.batch ?? 0) - (b.batch ?? 0) || a.steps - b.steps);
 
 /** Of these the fastest that comes within 0.1 points of the best. */
 export function opponentOf(results) {
