@@ -5,50 +5,47 @@ import { weightsBytes, weightsDigest } from '#src/model/adapter.js';
 import { buildModel, membersByAdapter } from '#src/model/build.js';
 import { modelDigest } from '#src/model/digest.js';
 import { accumulate, emptyStatistics } from '#src/model/statistics.js';
+import { CLASSES } from '../support/cifar.mjs';
 import { fitWithout, predictions } from './forget.mjs';
 import { modelOf, shuffled, take } from './samples.mjs';
 
+/** Rows held out for the attacker to choose his threshold with, and as many to try it on. */
+const HELD_OUT = 0.08;
+
 /**
- * `deletions` random training rows are deleted. The attacker chooses the threshold that tells best between
- * retained samples and one half of the test rows; the other half is what he has never seen either.
+ * Of the training rows, in random order, some are never in the set, and `deletions` are in it and deleted. All
+ * groups are drawn alike, so that nothing but the model can tell one from the other.
  */
 export function inferMembership(kernel, samples, { deletions, ...setting }) {
-  const { train, test, dimension } = samples;
+  const { train, dimension } = samples;
   const model = modelOf(samples, setting);
   const order = shuffled(train.labels.length, 'inference');
-  const deleted = order.slice(0, deletions);
-  const retained = order.slice(deletions);
-  const half = test.labels.length >> 1;
-  const row = (i) => i;
+  const held = Math.round(HELD_OUT * order.length);
+  const present = order.slice(2 * held);
+  const deleted = present.slice(0, deletions);
+  const retained = present.slice(deletions);
+  const rows = (numbers) => take(train, numbers, dimension);
   const groups = {
-    retained: take(train, retained.slice(0, deletions), dimension),
-    deleted: take(train, deleted, dimension),
-    calibration: take(test, Array.from({ length: half }, row), dimension),
-    unseen: take(
-      test,
-      Array.from({ length: half }, (_, i) => half + i),
-      dimension,
-    ),
+    retained: rows(retained.slice(0, deletions)),
+    deleted: rows(deleted),
+    calibration: rows(order.slice(0, held)),
+    unseen: rows(order.slice(held, 2 * held)),
   };
-  const { before, after } = deleteFrom(kernel, model, train, new Set(deleted));
-  const counterfactual = buildModel(kernel, model, take(train, retained, dimension));
-  const confidences = (weights) =>
-    Object.fromEntries(
-      Object.entries(groups).map(([name, rows]) => [
-        name,
-        trueScores(kernel, model, weights, rows),
-      ]),
-    );
+  const set = rows(present);
+  const { before, after } = deleteFirst(kernel, model, set, deletions);
+  const counterfactual = buildModel(kernel, model, rows(retained));
+  const see = (weights) => attack(Object.entries(groups), kernel, model, weights);
   return {
     deletions,
     digestEqual: digestOf(model, after) === counterfactual.modelDigest,
-    before: attack(confidences(before)),
-    after: attack(confidences(after)),
+    before: see(before),
+    after: see(after),
   };
 }
 
-/** The weights of all adapters before and after, the latter by subtraction from kept sums. */
-function deleteFrom(kernel, model, train, deleted) {
+/** The weights of all adapters with all rows and without the first ones, by subtraction from kept sums. */
+function deleteFirst(kernel, model, train, deletions) {
+  const deleted = new Set(Array.from({ length: deletions }, (_, row) => row));
   const before = [];
   const after = [];
   for (const members of membersByAdapter(kernel, model, train)) {
@@ -67,26 +64,37 @@ function digestOf(model, weights) {
   return modelDigest(model.digest, digests);
 }
 
-const trueScores = (kernel, model, weights, rows) =>
-  Float64Array.from(
-    predictions(kernel, model, weights, rows),
-    ({ scores, truth }) => scores[truth],
+/**
+ * Of the groups that are tried: accuracy in percent, and how much more often the attacker calls them members than
+ * the unseen, with a 95 % interval.
+ */
+function attack(groups, kernel, model, weights) {
+  const seen = Object.fromEntries(
+    groups.map(([name, rows]) => [name, [...predictions(kernel, model, weights, rows)]]),
   );
-
-/** How much more often the attacker calls each group members than the never seen, with 95 % intervals. */
-function attack({ retained, deleted, calibration, unseen }) {
-  const threshold = bestThreshold(retained, calibration);
-  const rate = (scores) => scores.filter((score) => score >= threshold).length / scores.length;
-  const advantage = (group) => {
-    const [p, q] = [rate(group), rate(unseen)];
-    const error = Math.sqrt((p * (1 - p)) / group.length + (q * (1 - q)) / unseen.length);
+  const threshold = bestThreshold(seen.retained.map(ownScore), seen.calibration.map(ownScore));
+  const rate = (group) => share(group, (prediction) => ownScore(prediction) >= threshold);
+  const result = ({ length }, p, q) => {
+    const error = Math.sqrt((p * (1 - p)) / length + (q * (1 - q)) / seen.unseen.length);
     return { advantage: p - q, low: p - q - 1.96 * error, high: p - q + 1.96 * error };
   };
-  return { threshold, retained: advantage(retained), deleted: advantage(deleted) };
+  const names = ['retained', 'deleted', 'unseen'];
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      {
+        accuracy: 100 * share(seen[name], ({ label, truth }) => label === CLASSES[truth]),
+        ...(name !== 'unseen' && result(seen[name], rate(seen[name]), rate(seen.unseen))),
+      },
+    ]),
+  );
 }
 
+const ownScore = ({ scores, truth }) => scores[truth];
+const share = (group, holds) => group.filter(holds).length / group.length;
+
 /** The threshold at which the share of `members` above it exceeds that of `others` most. */
-export function bestThreshold(members, others) {
+function bestThreshold(members, others) {
   const scores = [
     ...Array.from(members, (score) => ({ score, step: 1 / members.length })),
     ...Array.from(others, (score) => ({ score, step: -1 / others.length })),

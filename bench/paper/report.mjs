@@ -153,16 +153,18 @@ const accuracies = (row) => [row.retained, row.deleted, row.test].map(percent);
 const nameOf = ({ shards: s }) => (s === 1 ? 'one head on all data' : `FixSISA, s = ${s}`);
 
 function inference({ inference: [{ before, after }] }) {
-  const interval = ({ advantage, low, high }) =>
-    `${advantage.toFixed(3)} (${low.toFixed(3)} … ${high.toFixed(3)})`;
+  const of = ({ accuracy, advantage, low, high }) => [
+    percent(accuracy),
+    advantage === undefined ? '' : `${signed(advantage)} (${signed(low)} to ${signed(high)})`,
+  ];
+  const rows = { retained: 'retained', deleted: 'deleted', unseen: 'never in the set' };
   return table(
-    ['attack on', 'before the deletion', 'after it'],
-    [
-      ['retained samples', interval(before.retained), interval(after.retained)],
-      ['the deleted ones', interval(before.deleted), interval(after.deleted)],
-    ],
+    ['samples', 'accuracy before', 'advantage before', 'accuracy after', 'advantage after'],
+    Object.entries(rows).map(([name, text]) => [text, ...of(before[name]), ...of(after[name])]),
   );
 }
+
+const signed = (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`;
 
 /** A Markdown table with aligned columns. */
 function table(head, rows) {
