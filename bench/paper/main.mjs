@@ -51,7 +51,7 @@ function check() {
   process.exitCode = stale.length > 0 ? 1 : 0;
 }
 
-/** The tasks that have no result yet, on so many threads. */
+/** The tasks that have no result yet, in their order, on so many threads. */
 async function run(results, samples, tasks, threads) {
   const pool = new Piscina({
     filename: fileURLToPath(new URL('./worker.mjs', import.meta.url)),
@@ -60,13 +60,14 @@ async function run(results, samples, tasks, threads) {
     env: SHARE_ENV,
     workerData: samples,
   });
-  const missing = tasks.filter((task) => !results.has(task));
-  await Promise.all(
-    missing.map(async (task) => {
+  const missing = tasks.filter((task) => !results.has(task)).values();
+  const work = async () => {
+    for (const task of missing) {
       const { name, ...rest } = task;
       results.add(task, await pool.run(rest, { name }));
       say(JSON.stringify(task));
-    }),
-  );
+    }
+  };
+  await Promise.all(Array.from({ length: threads }, work));
   await pool.destroy();
 }
