@@ -15,9 +15,10 @@ const onAll = (steps) => ({ kind: 'softmax', steps, learningRate: 4, seed: 1 });
 
 const FULL = {
   sizes: { trained: 50_000, tested: 8000 },
-  /** Samples deleted from under the attacker, and deletions that are timed. */
+  /** Samples deleted from under the attacker, and deletions that are timed: of a setting, and of the main one. */
   inferred: 5000,
-  timed: 10,
+  timed: 3,
+  timedMain: 20,
   adapters: ADAPTERS,
   activated: ACTIVATED,
   main: MAIN,
@@ -36,6 +37,7 @@ const QUICK = {
   sizes: { trained: 2000, tested: 500 },
   inferred: 200,
   timed: 2,
+  timedMain: 2,
   adapters: [10, 40],
   activated: [1, 5],
   main: { adapters: 40, activated: 5 },
@@ -94,7 +96,9 @@ export function plan(quick) {
     timed: [
       ...named(
         'deletions',
-        settings.flat().map((s) => ({ ...s, deletions: p.timed })),
+        settings
+          .flat()
+          .map((s) => ({ ...s, deletions: isSame(s, p.main) ? p.timedMain : p.timed })),
       ),
       ...named(
         'shard',
@@ -107,6 +111,8 @@ export function plan(quick) {
     ],
   };
 }
+
+const isSame = (a, b) => a.adapters === b.adapters && a.activated === b.activated;
 
 /** All k of one n; a class is unlearned with the main one. */
 const sweepOf = (settings, main) => ({

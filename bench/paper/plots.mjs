@@ -74,7 +74,7 @@ function draw({ x, series }, { text, grid }) {
     color: COLOURS,
     textStyle: { fontFamily: 'sans-serif' },
     grid: { left: 60, right: 215, top: 20, bottom: 55 },
-    legend: { orient: 'vertical', right: 0, top: 20, textStyle: { color: text } },
+    legend: { orient: 'vertical', left: 600, top: 20, textStyle: { color: text } },
     xAxis: { ...axis, type: 'log', nameGap: 32, ...x },
     yAxis: { ...axis, type: 'value', scale: true, nameGap: 38, name: 'test accuracy, %' },
     series: series.map(({ name, data, dashed }, i) => ({
