@@ -7,13 +7,16 @@ import type { Engine } from './engine.js';
 /** Kinds of encoders and adapters that are computed by TensorFlow. */
 const NEEDING = ['tfjs', 'softmax'];
 
-/** Whether such a model is computed on an engine; others never load one. */
-export function needsEngine(configuration: {
+/** What decides it, of a model's configuration. */
+export type Kinds = {
   readonly encoder: { readonly kind: string };
   readonly adapter: { readonly kind: string };
-}): boolean {
-  const { encoder, adapter } = configuration;
-  return NEEDING.includes(encoder.kind) || NEEDING.includes(adapter.kind);
+};
+
+/** The engine that such a model runs on, see `chooseEngine`; null if it needs none. */
+export function engineOf({ encoder, adapter }: Kinds, asked: Engine | undefined): Engine | null {
+  const needed = NEEDING.includes(encoder.kind) || NEEDING.includes(adapter.kind);
+  return needed ? chooseEngine(asked) : null;
 }
 
 /**

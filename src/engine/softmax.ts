@@ -9,7 +9,7 @@ type Operations = TensorFlow['tf'];
  * SISA ensemble, one head on all data), call `fitSoftmax` of src/model/softmax.ts with it:
  *
  *     const { trainer } = await openTrainer(undefined, null);
- *     const weights = fitSoftmax(trainer, shape, settings, rows);
+ *     const weights = fitSoftmax(kernel, trainer, shape, settings, rows);
  */
 export const softmaxTrainer = (tf: Operations): Trainer => ({
   train: (training) => tf.tidy(() => descend(tf, training).dataSync() as Float32Array),

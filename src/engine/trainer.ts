@@ -17,10 +17,13 @@ export async function openTrainer(
   asked: Engine | undefined,
   pinned: Backend | null,
 ): Promise<OpenedTrainer> {
-  const engine = asked ?? ENGINES.find((name) => name === pinned?.engine);
-  const opened = await openTensorFlow(chooseEngine(engine));
+  const opened = await openTensorFlow(chooseEngine(asked ?? engineNamed(pinned)));
   return { trainer: softmaxTrainer(opened.tf), backend: describeEngine(opened) };
 }
+
+/** The engine of a backend. */
+export const engineNamed = (backend: Backend | null): Engine | undefined =>
+  ENGINES.find((name) => name === backend?.engine);
 
 /** The same for a model that is pinned to a backend. Throws `engine_mismatch` (stop) too. */
 export async function openPinned(asked: Engine | undefined, pinned: Backend): Promise<Trainer> {

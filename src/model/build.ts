@@ -77,7 +77,7 @@ export function fitMembers(
   members: Rows,
 ): Weights {
   if (settings.kind === 'least-squares') return fitAdapter(kernel, shape, settings.lambda, members);
-  if (trainer) return fitSoftmax(trainer, shape, settings, members);
+  if (trainer) return fitSoftmax(kernel, trainer, shape, settings, members);
   throw new TypeError('softmax adapters take a trainer');
 }
 

@@ -1,7 +1,9 @@
 import { LegonetError } from '../errors.js';
 import { canonicalRows, type Weights } from './adapter.js';
 import type { SoftmaxSettings } from './configuration.js';
+import { covarianceNorm } from './covariance.js';
 import { drawsFrom, nearNormals, permutation } from './draws.js';
+import type { Kernel } from './kernel.js';
 import { type Rows, type Shape, unknowns } from './statistics.js';
 import type { Trainer } from './trainer.js';
 
@@ -18,6 +20,7 @@ const MAX_FEATURES = 2 ** 27;
  * order does not matter. Without members, zeros. Throws `too_many_members` (stop) beyond what a backend holds.
  */
 export function fitSoftmax(
+  kernel: Kernel,
   trainer: Trainer,
   shape: Shape,
   settings: SoftmaxSettings,
@@ -27,7 +30,7 @@ export function fitSoftmax(
   if (count === 0) return new Float32Array(unknowns(shape) * shape.classes);
   checkSize(count, shape);
   const { encodings, labels } = canonicalRows(rows, shape.dimension);
-  const scaling = scalingOf(encodings, count, shape.dimension);
+  const scaling = scalingOf(kernel, encodings, count, shape.dimension);
   const { steps, learningRate, momentum = MOMENTUM, seed, batch = count } = settings;
   const trained = trainer.train({
     shape,
@@ -54,25 +57,30 @@ function checkSize(count: number, shape: Shape): void {
 }
 
 /**
- * Features are (x - mean) / scale: zero mean and mean squared norm 1 over the members. Descent is faster
- * by far than on encodings as they are, and a learning rate up to 4 is stable whatever the members.
+ * Features are (x - mean) / scale. With the bias' feature 1 beside them, no eigenvalue of their second moments is
+ * greater than 1, so a learning rate up to 4 is stable whatever the members: docs/exactness.md. Descent is faster
+ * by far than on encodings as they are.
  */
 type Scaling = { readonly mean: Float64Array; readonly scale: number };
 
-/** Of members in canonical order: the last bits of `scale` depend on it. */
-function scalingOf(encodings: Int8Array, count: number, dimension: number): Scaling {
-  const sums = new Float64Array(dimension);
+/** Of members in canonical order: the last bits of `scale` may depend on it. */
+function scalingOf(
+  kernel: Kernel,
+  encodings: Int8Array,
+  count: number,
+  dimension: number,
+): Scaling {
+  const mean = new Float64Array(dimension);
   encodings.forEach((x, at) => {
     const i = at % dimension;
-    sums[i] = (sums[i] as number) + x;
+    mean[i] = (mean[i] as number) + x;
   });
-  const mean = sums.map((sum) => sum / count);
-  let squares = 0;
-  encodings.forEach((x, at) => {
-    squares += (x - (mean[at % dimension] as number)) ** 2;
+  mean.forEach((sum, i) => {
+    mean[i] = sum / count;
   });
+  const norm = covarianceNorm(kernel, encodings, count, mean);
   // One member, or all alike: their features are zero by any scale.
-  return { mean, scale: Math.sqrt(squares / count) || 1 };
+  return { mean, scale: Math.sqrt(norm) || 1 };
 }
 
 function scaled(encodings: Int8Array, { mean, scale }: Scaling): Float32Array {

@@ -1,6 +1,9 @@
 import type { Logger } from 'pino';
 import type { Compute } from '../build/compute.js';
 import { type Training, threadCompute } from '../build/threads.js';
+import { engineOf } from '../engine/choose.js';
+import type { Engine } from '../engine/engine.js';
+import { engineNamed } from '../engine/trainer.js';
 import type { LegonetError } from '../errors.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
@@ -22,6 +25,8 @@ export type Service = {
   readonly model: Model;
   readonly kernel: Kernel;
   readonly compute: Compute;
+  /** What TensorFlow runs on; null if the model needs none. */
+  readonly engine: Engine | null;
   readonly logger: Logger;
   /** What signs the audit log. */
   readonly signer: OpenSigner;
@@ -46,18 +51,23 @@ export type MakeCompute = (
 ) => Compute;
 
 /**
- * The model in force, and threads for its arithmetic. Throws `no_model` before `init`; for a softmax model that
- * is pinned to no backend yet, what `openTrainer` does.
+ * The model in force, and threads for its arithmetic. Throws `no_model` before `init`, `engine_not_installed`, and for a
+ * softmax model that is pinned to no backend yet what `openTrainer` does.
  */
 export async function openService(
   base: Pick<Service, 'settings' | 'database' | 'log' | 'logger'>,
   makeCompute: MakeCompute = (url, _, model, training) => threadCompute(url, model, training),
 ): Promise<Service & { close(): Promise<void> }> {
   const model = await requireModel(base.database.pool);
-  const kernel = await loadWasmKernel();
   const asked = base.settings.engine;
   const pinned = await pinBackend(base.database, model, asked);
+  // Who only predicts takes no engine: that a pinned one is missing is found out by those who build.
+  const engine = pinned
+    ? (asked ?? engineNamed(pinned) ?? null)
+    : engineOf(model.configuration, asked);
+  if (engine) base.logger.info({ event: 'engine_chosen', engine }, `TensorFlow runs ${engine}`);
+  const kernel = await loadWasmKernel();
   const compute = makeCompute(base.database.url, kernel, model, pinned && { pinned, asked });
   const signer = keepSigner(base.settings, base.database);
-  return { ...base, model, kernel, compute, signer, close: () => compute.close() };
+  return { ...base, model, kernel, compute, engine, signer, close: () => compute.close() };
 }

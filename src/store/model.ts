@@ -5,6 +5,9 @@ import { parseConfiguration } from '../model/configuration.js';
 import { createModel, type Model, type ModelFiles, storedFiles } from '../model/model.js';
 import { type Database, type Queryable, transaction } from './database.js';
 
+/** Of encoder and adapters; what a model runs on depends on them. */
+type Kinds = Readonly<Record<'encoder' | 'adapter', { readonly kind: string }>>;
+
 type ModelRow = {
   configuration: unknown;
   digest: string;
@@ -23,6 +26,14 @@ export async function loadModel(client: Queryable): Promise<Model | null> {
   const model = createModel(configuration, storedFiles(configuration, row));
   if (model.digest === row.digest) return model;
   throw new LegonetError('model_corrupt', 'stored configuration and digest differ', 'stop');
+}
+
+/** What kind of encoder and of adapters the model in force has, or null before `init`. */
+export async function readKinds(client: Queryable): Promise<Kinds | null> {
+  const { rows } = await client.query<Kinds>(
+    "SELECT configuration -> 'encoder' AS encoder, configuration -> 'adapter' AS adapter FROM model",
+  );
+  return rows[0] ?? null;
 }
 
 /** As `loadModel`, but throws `no_model` when there is none. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '#src/audit/bytes.js';
 import {
   membershipCommitment,
@@ -19,6 +19,7 @@ import { type BuiltModel, buildModel } from '#src/model/build.js';
 import { modelDigest } from '#src/model/digest.js';
 import { DATA_FILES, dataLine } from '#src/service/audit-data.js';
 import { type ModelCheckName, verifyModel } from '#src/service/verify-model.js';
+import { softmax, wasmTrainer } from '../support/engines.js';
 import { configurationJson, syntheticBytes, syntheticRows, tinyModel } from '../support/models.js';
 
 /*
@@ -51,7 +52,7 @@ const built = (own: readonly Sample[]): BuiltModel =>
   });
 
 /** What level 2 would have found: these samples in the log and in the listing, and such weights. */
-function found(own: readonly Sample[], digests: readonly string[]): Found {
+function found(own: readonly Sample[], digests: readonly string[], { digest } = model): Found {
   const sorted = own
     .map((sample) => ({ ...sample, commitment: sampleCommitment(sample) }))
     .sort((a, b) => Buffer.compare(a.commitment, b.commitment));
@@ -69,8 +70,8 @@ function found(own: readonly Sample[], digests: readonly string[]): Found {
     adapters: digests.map((digest) => ({ weights: fromHex(digest), builtIn: 2 })),
   };
   const leaf = {
-    config: fromHex(model.digest),
-    model: fromHex(modelDigest(model.digest, digests)),
+    config: fromHex(digest),
+    model: fromHex(modelDigest(digest, digests)),
   };
   return {
     log: { samples: log },
@@ -150,6 +151,46 @@ test('a model of another configuration', async () => {
   const claimed = found(samples, digestsOf(built(samples)));
   const changed = configurationJson({ adapter: { kind: 'least-squares', lambda: 0.02 } });
   expect(await failures(data(samples, changed), claimed)).toEqual(['configuration']);
+});
+
+describe('a softmax model', async () => {
+  const { trainer, backend } = await wasmTrainer();
+  const trained = tinyModel({ adapter: softmax() });
+  const configuration = configurationJson({ adapter: softmax() });
+  const built = buildModel(plainKernel, trained, rows, trainer);
+  const claimed = found(samples, digestsOf(built), trained);
+  const dataOf = (named: unknown) => {
+    const directory = data(samples, configuration);
+    writeFileSync(join(directory, DATA_FILES.backend), JSON.stringify(named));
+    return directory;
+  };
+
+  test('that is the truth passes, on the backend that it names', async () => {
+    expect(await failures(dataOf(backend), claimed)).toEqual([]);
+  });
+
+  test('of another backend is not compared, and that is not said of its weights', async () => {
+    for (const changes of [{ probe: '0'.repeat(64) }, { tensorflowJs: '4.21.0' }, { cpu: 'one' }]) {
+      const directory = dataOf({ ...backend, ...changes });
+      const checks = await verifyModel(directory, claimed, new AbortController().signal);
+      expect(checks.slice(-2)).toEqual([
+        {
+          name: 'backend',
+          outcome: 'failed',
+          detail: expect.stringContaining(Object.keys(changes)[0] ?? ''),
+        },
+        { name: 'model', outcome: 'not checked', detail: expect.any(String) },
+      ]);
+    }
+    expect(await failures(dataOf({ probe: 1 }), claimed)).toEqual(['backend']);
+    expect(await failures(data(samples, configuration), claimed)).toEqual(['backend']);
+  });
+
+  test('with weights that do not match', async () => {
+    const other = buildModel(plainKernel, trained, { ...rows, labels: Array(40).fill(0) }, trainer);
+    const lie = found(samples, digestsOf(other), trained);
+    expect(await failures(dataOf(backend), lie)).toEqual(['model']);
+  });
 });
 
 test('data that cannot be read fail a check, and nothing else', async () => {

@@ -4,6 +4,9 @@ import type { LogRecord } from '#src/events/record.js';
 import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { buildModel } from '#src/model/build.js';
+import type { Model } from '#src/model/model.js';
+import type { Rows } from '#src/model/statistics.js';
+import type { Trainer } from '#src/model/trainer.js';
 import { contentDigest } from '#src/projection/interpret.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { expected, histories as randomHistories, type Step } from './histories.js';
@@ -12,14 +15,25 @@ import { Pipeline } from './pipeline.js';
 import { expectCertified, expectReplayed } from './replay-database.js';
 import { memorySigner } from './signer.js';
 
-const model = tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 } });
 const kernel = await loadWasmKernel();
 
-const digestOf = (rows: Parameters<typeof buildModel>[2]) =>
-  buildModel(plainKernel, model, rows).modelDigest;
+/** What the equation is of: a model, and for softmax adapters what trains them. */
+type Subject = { readonly model: Model; readonly trainer: Trainer | null };
+
+/** A small model with any kind of adapter. */
+export const smallModel = (changes: Record<string, unknown> = {}): Model =>
+  tinyModel({ adapters: 4, encoder: { kind: 'identity', dimension: 3, scale: 1 }, ...changes });
+
+const digestOf = ({ model, trainer }: Subject, rows: Rows) =>
+  buildModel(plainKernel, model, rows, trainer).modelDigest;
 
 /** Checks the equation over random histories on a log that compacts or does not. */
-export function exactnessProperty(compacts: boolean, histories: number): void {
+export function exactnessProperty(
+  compacts: boolean,
+  histories: number,
+  subject: Subject = { model: smallModel(), trainer: null },
+): void {
+  const { model, trainer } = subject;
   let main: TestDatabase;
   let other: TestDatabase;
   let counterfactual: Pipeline;
@@ -27,7 +41,7 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
   beforeAll(async () => {
     main = await createTestDatabase();
     other = await createTestDatabase();
-    counterfactual = new Pipeline(other.url, model, kernel);
+    counterfactual = new Pipeline(other.url, model, kernel, false, undefined, trainer);
   });
   afterAll(async () => {
     await counterfactual.close();
@@ -41,24 +55,24 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
       await fc.assert(
         fc.asyncProperty(randomHistories(model, compacts), async (steps) => {
           const signer = memorySigner();
-          const open = () => new Pipeline(main.url, model, kernel, compacts, signer);
-          const { pipeline, seen, held } = await play(open, steps);
+          const open = () => new Pipeline(main.url, model, kernel, compacts, signer, trainer);
+          const { pipeline, seen, held } = await play(subject, open, steps);
           try {
             await pipeline.finish();
             seen.push(...(await unseen(pipeline, seen)));
-            await note(pipeline, seen, held);
-            await expectRetired(pipeline, held, steps, seen);
+            await note(subject, pipeline, seen, held);
+            await expectRetired(model, pipeline, held, steps, seen);
             const { retained, conflicts, rows } = expected(model, seen);
             await expectProjected(pipeline, retained, conflicts);
             const served = await latest(pipeline);
             if (served === null) expect(seen).toHaveLength(0);
-            else expect(served).toBe(digestOf(rows));
-            await expectErased(pipeline, retained);
+            else expect(served).toBe(digestOf(subject, rows));
+            await expectErased(model, pipeline, retained);
             const vkey = await pipeline.vkey();
             await expectReplayed(pipeline.database, vkey);
             await expectCertified(pipeline.database, vkey);
             if (served !== null)
-              expect(await withoutDeleted(counterfactual, pipeline)).toBe(served);
+              expect(await withoutDeleted(subject, counterfactual, pipeline)).toBe(served);
           } finally {
             await pipeline.close();
           }
@@ -71,7 +85,7 @@ export function exactnessProperty(compacts: boolean, histories: number): void {
 }
 
 /** Plays the steps; every version on the way is checked against its own cut. */
-async function play(open: () => Pipeline, steps: readonly Step[]) {
+async function play(subject: Subject, open: () => Pipeline, steps: readonly Step[]) {
   let pipeline = open();
   let seen: LogRecord[] = [];
   const held: Held = new Map();
@@ -99,7 +113,7 @@ async function play(open: () => Pipeline, steps: readonly Step[]) {
       pipeline = open();
     }
     seen.push(...(await unseen(pipeline, seen)));
-    await note(pipeline, seen, held);
+    await note(subject, pipeline, seen, held);
   }
   return { pipeline, seen, held };
 }
@@ -120,7 +134,13 @@ async function unseen(pipeline: Pipeline, seen: readonly LogRecord[]): Promise<L
 type Held = Map<number, ReadonlySet<string>>;
 
 /** Every new version is what its own cut gives. */
-async function note({ database }: Pipeline, seen: readonly LogRecord[], held: Held) {
+async function note(
+  subject: Subject,
+  { database }: Pipeline,
+  seen: readonly LogRecord[],
+  held: Held,
+) {
+  const { model } = subject;
   const { rows } = await database.pool.query(
     `SELECT version, model_digest, (cut ->> '0')::bigint AS cut FROM versions
      WHERE version > $1 ORDER BY version`,
@@ -131,7 +151,7 @@ async function note({ database }: Pipeline, seen: readonly LogRecord[], held: He
       model,
       seen.filter(({ position }) => position < cut),
     );
-    expect(model_digest).toBe(digestOf(covered.rows));
+    expect(model_digest).toBe(digestOf(subject, covered.rows));
     held.set(version, new Set([...covered.retained].map(([id, digest]) => `${id} ${digest}`)));
   }
 }
@@ -141,6 +161,7 @@ async function note({ database }: Pipeline, seen: readonly LogRecord[], held: He
  * and came back in between, by another correction or in a replay under another record, counts as gone.
  */
 async function expectRetired(
+  model: Model,
   { database }: Pipeline,
   held: Held,
   steps: readonly Step[],
@@ -159,14 +180,14 @@ async function expectRetired(
     if (lacking || !retired) expect([version, retired]).toEqual([version, lacking]);
     else if (!replayed) {
       const between = seen.filter(({ position }) => cut <= position && position < until);
-      const went = between.some(({ position }) => lacks(contentsAt(seen, position)));
+      const went = between.some(({ position }) => lacks(contentsAt(model, seen, position)));
       expect([version, went]).toEqual([version, true]);
     }
   }
 }
 
 /** Sample and content of all that is retained after the record at a position. */
-function contentsAt(seen: readonly LogRecord[], last: bigint): ReadonlySet<string> {
+function contentsAt(model: Model, seen: readonly LogRecord[], last: bigint): ReadonlySet<string> {
   const { retained } = expected(
     model,
     seen.filter(({ position }) => position <= last),
@@ -199,7 +220,11 @@ async function latest({ database }: Pipeline): Promise<string | null> {
 }
 
 /** Nothing of a deleted sample stays: no payload in the log, no membership, no orphaned weights. */
-async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string, string>) {
+async function expectErased(
+  model: Model,
+  { database }: Pipeline,
+  retained: ReadonlyMap<string, string>,
+) {
   const { rows } = await database.pool.query(
     `SELECT (SELECT count(*) FROM dirty_adapters) AS dirty,
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS unapplied,
@@ -234,7 +259,7 @@ async function expectErased({ database }: Pipeline, retained: ReadonlyMap<string
 }
 
 /** A run on another database that sees only what the first one's log still holds. */
-async function withoutDeleted(counterfactual: Pipeline, { database }: Pipeline) {
+async function withoutDeleted(subject: Subject, counterfactual: Pipeline, { database }: Pipeline) {
   await counterfactual.begin();
   const { rows } = await database.pool.query(
     `SELECT key, value, headers FROM log_records l
@@ -243,5 +268,7 @@ async function withoutDeleted(counterfactual: Pipeline, { database }: Pipeline) 
   );
   await counterfactual.append(rows);
   await counterfactual.finish();
-  return (await latest(counterfactual)) ?? digestOf({ encodings: new Int8Array(), labels: [] });
+  return (
+    (await latest(counterfactual)) ?? digestOf(subject, { encodings: new Int8Array(), labels: [] })
+  );
 }

@@ -124,7 +124,7 @@ async function openProcess(url: string, model: Model, options: KafkaLogOptions) 
     await database.close();
   };
   const signer = keepSigner(settings, database);
-  return { settings, database, log, model, kernel, compute, logger, signer, close };
+  return { settings, database, log, model, kernel, compute, engine: null, logger, signer, close };
 }
 
 function runProcess(

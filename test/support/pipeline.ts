@@ -6,6 +6,7 @@ import { EmbeddedLog } from '#src/log/embedded.js';
 import type { NewRecord } from '#src/log/event-log.js';
 import type { Kernel } from '#src/model/kernel.js';
 import type { Model } from '#src/model/model.js';
+import type { Trainer } from '#src/model/trainer.js';
 import { apply } from '#src/projection/apply.js';
 import { prepare } from '#src/projection/prepare.js';
 import { eraseFromLog } from '#src/publish/erase.js';
@@ -31,13 +32,14 @@ export class Pipeline {
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
 
-  /** `signer`: that of the log there is already; by default each beginning makes another one. */
+  /** `signer`: that of the log there is already; by default each beginning makes another one. Softmax takes a trainer. */
   constructor(
     url: string,
     model: Model,
     kernel: Kernel,
     compacts = false,
     signer?: ReturnType<typeof memorySigner>,
+    trainer: Trainer | null = null,
   ) {
     this.#given = signer;
     this.#signer = signer ?? memorySigner();
@@ -45,7 +47,7 @@ export class Pipeline {
     this.log = new (compacts ? CompactingLog : EmbeddedLog)(this.database);
     this.#model = model;
     this.#kernel = kernel;
-    this.#compute = inlineCompute(url, kernel, model);
+    this.#compute = inlineCompute(url, kernel, model, trainer);
   }
 
   /** Forgets everything but the schema, and puts the model in force. */

@@ -37,5 +37,5 @@ export async function openTestService(
     await drop();
   };
   const signer = memorySigner();
-  return { settings, database, log, model, kernel, compute, logger, signer, close };
+  return { settings, database, log, model, kernel, compute, engine: null, logger, signer, close };
 }

@@ -56,13 +56,13 @@ describe('the statement of a version', () => {
   });
 
   test('has SLSA provenance beside it, of the same subject', () => {
-    const payload = provenancePayload({
-      ...fields,
+    const run = {
       builder: { id: 'https://legonet.dev/builder', version: '0.1.0' },
       invocationId: 'build-7',
       startedOn: '2026-01-01T00:00:00Z',
       finishedOn: '2026-01-01T00:00:01Z',
-    });
+    };
+    const payload = provenancePayload({ ...fields, ...run });
     const { subject, predicate } = parseStatement(payload, PROVENANCE);
     expect(subject).toEqual(parseStatement(unlearningPayload(fields)).subject);
     expect(predicate).toMatchObject({
@@ -71,6 +71,11 @@ describe('the statement of a version', () => {
         externalParameters: { model: 'digits', cut: { '0': '12' } },
       },
       runDetails: { builder: { version: { legonet: '0.1.0' } } },
+    });
+    const backend = { engine: 'wasm', tensorflow: null, probe: 'ab' };
+    const trained = parseStatement(provenancePayload({ ...fields, ...run, backend }), PROVENANCE);
+    expect(trained.predicate).toMatchObject({
+      buildDefinition: { internalParameters: { backend } },
     });
   });
 });

@@ -1,20 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { createModel } from '#src/model/model.js';
 import { type AdapterWeights, predict } from '#src/model/predict.js';
+import { softmax } from '../support/engines.js';
 import { kernels } from '../support/kernels.js';
 import { configuration } from '../support/models.js';
 
 /** Keys at 0, 10, 20 and 30 on a line, two of them activated, classes "a" and "b". */
-const model = createModel(
-  configuration({
-    classes: ['a', 'b'],
-    encoder: { kind: 'identity', dimension: 1, scale: 1 },
-    keys: { kind: 'reference', file: 'keys.npy', sha256: '0'.repeat(64) },
-    adapters: 4,
-    activated: 2,
-  }),
-  { keys: { rows: 4, columns: 1, values: Int8Array.of(0, 10, 20, 30) } },
-);
+const modelWith = (changes: Record<string, unknown> = {}) =>
+  createModel(
+    configuration({
+      classes: ['a', 'b'],
+      encoder: { kind: 'identity', dimension: 1, scale: 1 },
+      keys: { kind: 'reference', file: 'keys.npy', sha256: '0'.repeat(64) },
+      adapters: 4,
+      activated: 2,
+      ...changes,
+    }),
+    { keys: { rows: 4, columns: 1, values: Int8Array.of(0, 10, 20, 30) } },
+  );
+const model = modelWith();
 
 /** Feature weights of a and b, then their biases. */
 const weights: AdapterWeights = [
@@ -62,6 +66,16 @@ describe.each(kernels)('prediction on the $name kernel', (kernel) => {
 
   test('all scores may be negative', () => {
     expect(one(0, [Float32Array.of(0, 0, -2, -1), null, null, null])?.label).toBe('b');
+  });
+
+  test('averages the probabilities of softmax adapters, not what they are made of', () => {
+    const trained = modelWith({ adapter: softmax() });
+    // At 4, by their biases alone: adapter 0 says 3 to 1, adapter 1 says 1 to e^2000.
+    const from = [Float32Array.of(0, 0, Math.log(3), 0), Float32Array.of(0, 0, -1000, 1000)];
+    const [mean] = predict(kernel, trained, [...from, null, null], Int8Array.of(4), 1);
+    expect(mean).toMatchObject({ label: 'b', adapters: [0, 1] });
+    expect(mean?.scores[0]).toBeCloseTo(3 / 8, 6);
+    expect(mean?.scores[1]).toBeCloseTo(5 / 8, 6);
   });
 
   test('of many samples is that of each alone', () => {

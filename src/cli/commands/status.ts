@@ -1,16 +1,24 @@
+import { engineOf } from '../../engine/choose.js';
 import { describeBackend } from '../../model/backend.js';
 import { readLag } from '../../service/catch-up.js';
 import { duration } from '../../service/duration.js';
+import { readKinds } from '../../store/model.js';
 import { type ErasureStatus, readErasures, readStatus } from '../../store/status.js';
 import type { Context, ExitCode } from '../context.js';
 import { withStores } from '../stores.js';
 
 export async function run(context: Context): Promise<ExitCode> {
-  const status = await withStores(context, async (stores) => ({
-    ...(await readStatus(stores.database.pool)),
-    ...(await readErasures(stores.database.pool, context.settings.erasureDeadlineMs)),
-    lag: await readLag(stores),
-  }));
+  const { engine: asked, erasureDeadlineMs } = context.settings;
+  const status = await withStores(context, async (stores) => {
+    const { pool } = stores.database;
+    const kinds = await readKinds(pool);
+    return {
+      ...(await readStatus(pool)),
+      ...(await readErasures(pool, erasureDeadlineMs)),
+      engine: kinds && engineOf(kinds, asked),
+      lag: await readLag(stores),
+    };
+  });
   context.print(status, () => {
     if (status.model === null) return 'No model yet: create one with `legonet init MODEL.json`.';
     const version = status.version === null ? 'none yet' : `${status.version}`;
@@ -18,6 +26,9 @@ export async function run(context: Context): Promise<ExitCode> {
       `Model            ${status.model} (configuration ${status.configDigest})`,
       ...(status.backend ? [`Trained on       ${describeBackend(status.backend)}`] : []),
       `Version          ${version}${status.modelDigest ? ` (digest ${status.modelDigest})` : ''}`,
+      ...(status.engine && !status.backend
+        ? [`Engine           ${status.engine} (TensorFlow)`]
+        : []),
       `Samples          ${status.retained} retained, ${status.deleted} deleted`,
       `Dirty adapters   ${status.dirtyAdapters}`,
       `Lag              ${status.lag} events`,
