@@ -6,12 +6,9 @@ export const ACTIVATED = [1, 2, 5, 10, 20];
 /** The setting of the paper, and of the service's own benchmarks. */
 export const MAIN = { adapters: 1000, activated: 10 };
 
-/**
- * Softmax layers by gradient descent: `steps` on batches of 256 rows, or on all rows of a head or an adapter. On
- * 5,000 rows either comes as far with as many steps; the seed decides the start and the batches.
- */
-const onBatches = (steps) => ({ kind: 'softmax', steps, learningRate: 4, seed: 1, batch: 256 });
+/** Softmax layers by gradient descent: so many steps on all rows of a head or an adapter, or on batches of them. */
 const onAll = (steps) => ({ kind: 'softmax', steps, learningRate: 4, seed: 1 });
+const onBatches = (steps) => ({ ...onAll(steps), batch: 256 });
 
 const FULL = {
   sizes: { trained: 50_000, tested: 8000 },
@@ -24,12 +21,11 @@ const FULL = {
   main: MAIN,
   /** s of FixSISA; 1 is one head on all data. */
   shards: [1, 10, 20, 50, 100],
-  softmaxShards: [1, 10, 100],
-  softmaxHead: onBatches(800),
+  softmaxHead: onAll(200),
   /** To see how many steps reach the best accuracy with s = 10. */
-  tried: [...[100, 400].map(onAll), ...[200, 400, 1600].map(onBatches)],
-  softmaxAdapter: onAll(100),
-  softmaxLegonet: [MAIN],
+  tried: [...[25, 50, 100, 400].map(onAll), ...[50, 100, 200, 400, 800].map(onBatches)],
+  softmaxAdapter: onAll(50),
+  softmaxLegonet: [MAIN, { adapters: 300, activated: 10 }, { adapters: 100, activated: 10 }],
 };
 
 /** To see that everything runs. */
@@ -42,10 +38,9 @@ const QUICK = {
   activated: [1, 5],
   main: { adapters: 40, activated: 5 },
   shards: [1, 10],
-  softmaxShards: [10],
-  softmaxHead: onBatches(20),
-  tried: [onAll(20), onBatches(40)],
-  softmaxAdapter: onAll(20),
+  softmaxHead: onAll(10),
+  tried: [onAll(5), onBatches(20)],
+  softmaxAdapter: onAll(5),
   softmaxLegonet: [{ adapters: 40, activated: 5 }],
 };
 
@@ -71,7 +66,7 @@ export function plan(quick) {
   );
   const heads = p.shards.map((shards) => ({ shards, lambda: SHARD_LAMBDA }));
   const softmaxHeads = [
-    ...p.softmaxShards.map((shards) => ({ shards, adapter: p.softmaxHead })),
+    ...p.shards.map((shards) => ({ shards, adapter: p.softmaxHead })),
     ...p.tried.map((adapter) => ({ shards: 10, adapter, convergence: true })),
   ];
   const named = (name, tasks) => tasks.map((task) => ({ name, ...task }));

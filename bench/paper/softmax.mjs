@@ -14,14 +14,18 @@ import { timed } from './timing.mjs';
 const engine = () => openTensorFlow(chooseEngine());
 
 /** FixSISA with so many softmax heads, their probabilities averaged. */
-export async function softmaxShards(samples, { shards, adapter, convergence, experiment: name }) {
+export async function softmaxShards(
+  kernel,
+  samples,
+  { shards, adapter, convergence, experiment: name },
+) {
   const { tf } = await engine();
   const { train, dimension } = samples;
   const { shape } = modelOf(samples, { adapters: 1, activated: 1, lambda: 1 });
   const { deleted, scored } = experiment(name, samples);
   const heads = deal(train.labels.length, shards).map((rows) => {
     const left = rows.filter((row) => !deleted.has(row));
-    return fitSoftmax(softmaxTrainer(tf), shape, adapter, take(train, left, dimension));
+    return fitSoftmax(kernel, softmaxTrainer(tf), shape, adapter, take(train, left, dimension));
   });
   const accuracies = score(scored, (rows) => ensembleAccuracy(tf, shape, heads, rows));
   const { steps, batch } = adapter;
@@ -52,7 +56,7 @@ export async function softmaxLegonet(kernel, samples, { experiment: name, ...set
     const left = members.filter((row) => !deleted.has(row));
     const rows = take(train, left, dimension);
     return left.length > 0
-      ? fitSoftmax(softmaxTrainer(tf), model.shape, model.configuration.adapter, rows)
+      ? fitSoftmax(kernel, softmaxTrainer(tf), model.shape, model.configuration.adapter, rows)
       : null;
   });
   return {
@@ -63,7 +67,7 @@ export async function softmaxLegonet(kernel, samples, { experiment: name, ...set
 }
 
 /** Median CPU seconds to fit one softmax head of so many shards again without one sample. */
-export async function timeSoftmaxShard(samples, { shards, adapter, deletions }) {
+export async function timeSoftmaxShard(kernel, samples, { shards, adapter, deletions }) {
   const { tf } = await engine();
   const { train, dimension } = samples;
   const { shape } = modelOf(samples, { adapters: 1, activated: 1, lambda: 1 });
@@ -71,7 +75,7 @@ export async function timeSoftmaxShard(samples, { shards, adapter, deletions }) 
     .slice(0, deletions)
     .map(([, ...rows]) => {
       const left = take(train, rows, dimension);
-      return timed(() => fitSoftmax(softmaxTrainer(tf), shape, adapter, left))[1];
+      return timed(() => fitSoftmax(kernel, softmaxTrainer(tf), shape, adapter, left))[1];
     });
   return { shards, steps: adapter.steps, batch: adapter.batch, seconds: median(times) };
 }
