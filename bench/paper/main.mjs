@@ -34,13 +34,13 @@ else {
 }
 
 async function measure() {
-  const { sizes, tasks, timed } = plan(options.quick);
+  const { sizes, phases } = plan(options.quick);
   const results = openResults(options.quick ? null : options.cache);
   const samples = await loadSamples(dataDirectory(), sizes);
-  await run(results, samples, tasks, 2);
-  await run(results, samples, timed, 1);
-  if (options.quick) console.log(JSON.stringify(results.of([...tasks, ...timed]), null, 1));
-  else saveResults(results.of([...tasks, ...timed]));
+  for (const phase of phases) await run(results, samples, phase);
+  const all = results.of(phases.flatMap(({ tasks }) => tasks));
+  if (options.quick) console.log(JSON.stringify(all, null, 1));
+  else saveResults(all);
 }
 
 function check() {
@@ -51,8 +51,8 @@ function check() {
   process.exitCode = stale.length > 0 ? 1 : 0;
 }
 
-/** The tasks that have no result yet, in their order, on so many threads. */
-async function run(results, samples, tasks, threads) {
+/** The tasks of a phase that have no result yet, in their order. */
+async function run(results, samples, { tasks, threads }) {
   const pool = new Piscina({
     filename: fileURLToPath(new URL('./worker.mjs', import.meta.url)),
     maxThreads: threads,

@@ -56,7 +56,10 @@ const withLambda = ({ adapters, activated }) => ({
 /** Within 0.2 points of the best for every s, on a tenth of the training set held out. */
 const SHARD_LAMBDA = 0.01;
 
-/** `sizes` of the sample set; `tasks` that may run beside each other; `timed`, which need to be alone. */
+/**
+ * `sizes` of the sample set, and the tasks, phase by phase: what is timed runs alone, and TensorFlow's other engine in
+ * threads of its own.
+ */
 export function plan(quick) {
   const p = quick ? QUICK : FULL;
   const random100 = { experiment: 'Random100' };
@@ -70,39 +73,46 @@ export function plan(quick) {
     ...p.tried.map((adapter) => ({ shards: 10, adapter, convergence: true })),
   ];
   const named = (name, tasks) => tasks.map((task) => ({ name, ...task }));
+  const measured = [
+    ...named('legonet', settings.map((ofN) => sweepOf(ofN, p.main)).reverse()),
+    ...named('inference', [{ ...withLambda(p.main), deletions: p.inferred }]),
+    ...named(
+      'shards',
+      heads.map((head) => ({ ...head, ...both })),
+    ),
+    ...named(
+      'softmaxShards',
+      softmaxHeads.map((head) => ({ ...head, ...random100 })),
+    ),
+    ...named(
+      'softmaxLegonet',
+      p.softmaxLegonet.map((s) => ({ ...s, adapter: p.softmaxAdapter, ...random100 })),
+    ),
+  ];
+  const timesOf = (setting) => (isSame(setting, p.main) ? p.timedMain : p.timed);
+  const timed = [
+    ...named(
+      'deletions',
+      settings.flat().map((s) => ({ ...s, deletions: timesOf(s) })),
+    ),
+    ...named(
+      'shard',
+      heads.map((head) => ({ ...head, deletions: 5 })),
+    ),
+    ...named(
+      'softmaxShard',
+      softmaxHeads.map(({ shards, adapter }) => ({ shards, adapter, deletions: 3 })),
+    ),
+  ];
+  const timedOnWasm = timed
+    .filter(({ name, shards }) => name === 'softmaxShard' && shards === 10)
+    .map((task) => ({ ...task, engine: 'wasm' }));
   return {
     sizes: p.sizes,
-    tasks: [
-      ...named('legonet', settings.map((ofN) => sweepOf(ofN, p.main)).reverse()),
-      ...named('inference', [{ ...withLambda(p.main), deletions: p.inferred }]),
-      ...named(
-        'shards',
-        heads.map((head) => ({ ...head, ...both })),
-      ),
-      ...named(
-        'softmaxShards',
-        softmaxHeads.map((head) => ({ ...head, ...random100 })),
-      ),
-      ...named(
-        'softmaxLegonet',
-        p.softmaxLegonet.map((s) => ({ ...s, adapter: p.softmaxAdapter, ...random100 })),
-      ),
-    ],
-    timed: [
-      ...named(
-        'deletions',
-        settings
-          .flat()
-          .map((s) => ({ ...s, deletions: isSame(s, p.main) ? p.timedMain : p.timed })),
-      ),
-      ...named(
-        'shard',
-        heads.map((head) => ({ ...head, deletions: 5 })),
-      ),
-      ...named(
-        'softmaxShard',
-        softmaxHeads.map(({ shards, adapter }) => ({ shards, adapter, deletions: 3 })),
-      ),
+    phases: [
+      { tasks: measured, threads: 2 },
+      { tasks: timed, threads: 1 },
+      { tasks: timedOnWasm, threads: 1 },
     ],
   };
 }

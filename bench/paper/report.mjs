@@ -134,13 +134,17 @@ const convergence = (results) =>
 function speed(results) {
   const legonet = mainOf(results);
   const opponent = opponentOf(results);
-  const times = (opponent.seconds / legonet.sums).toFixed(1);
+  const name = `FixSISA, softmax, ${opponent.steps} steps`;
+  const row = (text, seconds, test) => {
+    const times = (seconds / legonet.sums).toFixed(1);
+    return [text, ms(seconds), times, percent(test)];
+  };
   return table(
-    ['', 'ms', 'test'],
+    ['', 'ms', 'times', 'test'],
     [
-      ['LegoNet, least squares', ms(legonet.sums), percent(legonet.test)],
-      [`FixSISA, softmax, ${opponent.steps} steps`, ms(opponent.seconds), percent(opponent.test)],
-      ['', `${times} times`, `+ ${percent(legonet.test - opponent.test)} points`],
+      row('LegoNet, least squares, WebAssembly', legonet.sums, legonet.test),
+      row(`${name}, native TensorFlow`, opponent.seconds, opponent.test),
+      row(`${name}, TensorFlow in WebAssembly`, opponent.wasmSeconds, opponent.test),
     ],
   );
 }

@@ -10,8 +10,8 @@ import { experiment, modelOf, take } from './samples.mjs';
 import { deal } from './shards.mjs';
 import { timed } from './timing.mjs';
 
-/** Opened by the first to need it, native where that is installed. */
-const engine = () => openTensorFlow(chooseEngine());
+/** Opened by the first to need it in this thread: the one asked for, or native where that is installed. */
+const engine = (asked) => openTensorFlow(chooseEngine(asked));
 
 /** FixSISA with so many softmax heads, their probabilities averaged. */
 export async function softmaxShards(
@@ -67,8 +67,9 @@ export async function softmaxLegonet(kernel, samples, { experiment: name, ...set
 }
 
 /** Median CPU seconds to fit one softmax head of so many shards again without one sample. */
-export async function timeSoftmaxShard(kernel, samples, { shards, adapter, deletions }) {
-  const { tf } = await engine();
+export async function timeSoftmaxShard(kernel, samples, task) {
+  const { shards, adapter, deletions } = task;
+  const { tf, engine: name } = await engine(task.engine);
   const { train, dimension } = samples;
   const { shape } = modelOf(samples, { adapters: 1, activated: 1, lambda: 1 });
   const times = deal(train.labels.length, shards)
@@ -77,5 +78,6 @@ export async function timeSoftmaxShard(kernel, samples, { shards, adapter, delet
       const left = take(train, rows, dimension);
       return timed(() => fitSoftmax(kernel, softmaxTrainer(tf), shape, adapter, left))[1];
     });
-  return { shards, steps: adapter.steps, batch: adapter.batch, seconds: median(times) };
+  const { steps, batch } = adapter;
+  return { shards, steps, batch, engine: name, seconds: median(times) };
 }
