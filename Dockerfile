@@ -12,7 +12,8 @@ COPY tools/build.mjs tools/
 COPY src src
 RUN npm run build && find dist -name '*.map' -delete -o -name '*.d.ts' -delete
 
-# Without the optional dependencies there is no embedded PostgreSQL: DATABASE_URL is required.
+# Without the optional dependencies there is no embedded PostgreSQL: DATABASE_URL is required. Nor is there
+# TensorFlow's native library: the engine is wasm.
 FROM base AS dependencies
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund

@@ -53,7 +53,6 @@ if (process.argv.includes('--quick')) process.exit();
 for (const [name, changes] of [
   ['n = 100, k = 10, 50 steps', {}],
   ['n = 100, k = 10, 150 steps', { adapter: settings({ steps: 150 }) }],
-  ['n = 1000, k = 10, 50 steps', { adapters: 1000 }],
 ]) {
   const { model } = cifarModel(directory, test, { ...configuration, ...changes });
   const start = performance.now();

@@ -23,9 +23,12 @@ export function engineOf({ encoder, adapter }: Kinds, asked: Engine | undefined)
  * The engine to run on: the one asked for, or by default `native` where it is installed, else `wasm`. Throws
  * `engine_not_installed` if `native` is asked for and is not there. Loads neither.
  */
-export function chooseEngine(asked: Engine | undefined): Engine {
+export function chooseEngine(
+  asked: Engine | undefined,
+  installed: () => boolean = isNativeInstalled,
+): Engine {
   if (asked === 'wasm') return 'wasm';
-  if (isNativeInstalled()) return 'native';
+  if (installed()) return 'native';
   if (asked === undefined) return 'wasm';
   throw new LegonetError(
     'engine_not_installed',

@@ -11,6 +11,9 @@ const manifestSchema = z.looseObject({
   weightsManifest: z.array(z.looseObject({ weights: z.array(z.looseObject({})) })),
 });
 
+/** Images that go through the model at a time: more are no faster, and take more memory. */
+const BATCH = 32;
+
 /** From images scaled to the model's input to what it makes of them. */
 type Run = (input: Tensor4D) => Tensor;
 
@@ -45,18 +48,33 @@ export async function loadImageModel(
       ? loadGraph(opened, handler, output)
       : loadLayers(opened, handler, output);
   });
-  const encode = ({ values, count, height: rows, width: columns }: Images): Tensor => {
-    const type = values instanceof Float32Array ? 'float32' : 'int32';
-    const pixels = tf.cast(tf.tensor4d(values, [count, rows, columns, 3], type), 'float32');
-    const size: [number, number] = [height, width];
-    const resized = tf.image.resizeBilinear(pixels, size, alignCorners, halfPixelCenters);
-    return tf.reshape(run(tf.sub(tf.div(resized, divisor), offset)), [count, -1]);
+  const encodeBatch = ({ values, count, height: rows, width: columns }: Images) =>
+    tf.tidy(() => {
+      const type = values instanceof Float32Array ? 'float32' : 'int32';
+      const pixels = tf.cast(tf.tensor4d(values, [count, rows, columns, 3], type), 'float32');
+      const size: [number, number] = [height, width];
+      const resized = tf.image.resizeBilinear(pixels, size, alignCorners, halfPixelCenters);
+      const result = run(tf.sub(tf.div(resized, divisor), offset));
+      if (result.shape[0] === count) return result.dataSync();
+      throw new Error(`for ${count} images its output has the shape [${result.shape}]`);
+    });
+  const black = { values: new Uint8Array(2 * height * width * 3), count: 2, height, width };
+  const dimension = (await refusing(async () => encodeBatch(black))).length / 2;
+  const encode = (images: Images): Float32Array => {
+    const encodings = new Float32Array(images.count * dimension);
+    for (let first = 0; first < images.count; first += BATCH) {
+      encodings.set(encodeBatch(part(images, first)), first * dimension);
+    }
+    return encodings;
   };
-  const values = (images: Images): Float32Array =>
-    tf.tidy(() => Float32Array.from(encode(images).dataSync()));
-  const black = { values: new Uint8Array(height * width * 3), count: 1, height, width };
-  const { length: dimension } = await refusing(async () => values(black));
-  return { dimension, encode: values };
+  return { dimension, encode };
+}
+
+/** The images from `first` on, as many as go through the model at a time. */
+function part({ values, count, height, width }: Images, first: number): Images {
+  const size = height * width * 3;
+  const end = Math.min(count, first + BATCH);
+  return { values: values.subarray(first * size, end * size), count: end - first, height, width };
 }
 
 /** With every shape of an image that the model takes set to the size asked for. */

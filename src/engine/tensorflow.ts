@@ -1,3 +1,4 @@
+import util from 'node:util';
 import { LegonetError } from '../errors.js';
 import type { Engine } from './engine.js';
 
@@ -15,20 +16,23 @@ export type TensorFlow = {
   readonly tensorflow: string | null;
 };
 
-let opened: Promise<TensorFlow> | undefined;
+let opened: { readonly engine: Engine; readonly promise: Promise<TensorFlow> } | undefined;
 
 /**
  * Opens the engine in this thread, once: a thread has one engine for as long as it lives. Operations block
  * it, so it should be a worker thread, with the environment shared (`env: SHARE_ENV`) for the library to read.
- * Throws `engine_failed`.
+ * Rejects with `engine_failed`.
  */
-export function openTensorFlow(engine: Engine): Promise<TensorFlow> {
-  opened ??= open(engine).catch((cause) => {
+export async function openTensorFlow(engine: Engine): Promise<TensorFlow> {
+  opened ??= { engine, promise: open(engine) };
+  try {
+    if (opened.engine !== engine) throw new Error(`this thread runs the ${opened.engine} engine`);
+    return await opened.promise;
+  } catch (cause) {
     const remedy = engine === 'native' ? ': `npm run install:tensorflow` mends it' : '';
     const message = `the ${engine} engine does not start${remedy}`;
     throw new LegonetError('engine_failed', message, 'stop', { cause });
-  });
-  return opened;
+  }
 }
 
 async function open(engine: Engine): Promise<TensorFlow> {
@@ -45,6 +49,10 @@ const NATIVE: string = '@tensorflow/tfjs-node';
 async function useNative(tf: TensorFlow['tf']): Promise<string> {
   // What it has to say on its start is of no use to anybody: which processor, which optimisations.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  // The package calls this function, of which Node.js 22 warns on stderr.
+  Object.assign(util, {
+    isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+  });
   await import(NATIVE);
   await useBackend(tf, 'tensorflow');
   const backend = tf.backend() as { readonly binding?: { readonly TF_Version?: unknown } };

@@ -84,6 +84,7 @@ export const modelDescription = z.strictObject({
   configuration: z
     .record(z.string(), z.unknown())
     .describe('MODEL.json; the SHA-256 of its canonical JSON (RFC 8785) is the digest.'),
+  backend: backend.nullable(),
   keys: matrix.describe('The matrix of keys, where a file has it.'),
   projection: matrix.describe('The projection, where there is one.'),
 });

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { readBackend } from '../store/model.js';
 import { type Answer, bytes, etag, json, notModified, REVALIDATED } from './answer.js';
 import * as answers from './answers.js';
 import type { StoredMatrix } from './files.js';
@@ -31,7 +32,7 @@ export const modelRoutes: readonly Route[] = [
       },
       304: { description: 'The copy is good.' },
     },
-    handle: ({ headers: given }, { model, files }) => {
+    handle: async ({ headers: given }, { database, model, files }) => {
       const { configuration, digest: configDigest } = model;
       const known = notModified(given, configDigest);
       if (known) return known;
@@ -39,6 +40,7 @@ export const modelRoutes: readonly Route[] = [
         name: configuration.name,
         configDigest,
         configuration,
+        backend: await readBackend(database.pool),
         keys: describe(files.keys),
         projection: describe(files.projection),
       };

@@ -85,6 +85,13 @@ export function engineContract(engine: Engine): void {
       expect(await encode(graphModel, { output: 'halved' })).toEqual(halves);
     });
 
+    test('encodes as many images as there are, in their order', async () => {
+      const { encode: run } = await load(layersModel);
+      const values = Uint8Array.from({ length: 70 * 12 }, (_, i) => Math.trunc(i / 12));
+      const sums = Array.from({ length: 140 }, (_, i) => 2 * Math.trunc(i / 2) + 0.5);
+      expect([...run({ values, count: 70, height: 2, width: 2 })]).toEqual(sums);
+    });
+
     test('is given pixels that are divided, and then subtracted from', async () => {
       const options = { output: 'pixels', divisor: 4, offset: 1 };
       expect(await encode(layersModel, options)).toEqual(IMAGE.map((value) => value / 4 - 1));
@@ -112,10 +119,17 @@ export function engineContract(engine: Engine): void {
       ['no tensor of that name', graphModel, { output: 'elsewhere' }],
       ['no topology', { ...layersModel, manifest: {} }, {}],
       ['nothing in it', { ...layersModel, manifest: null }, {}],
+      ['an output that is not one for each image', graphModel, { output: 'half' }],
       ['too few weights', { ...layersModel, weights: new Uint8Array(8) }, {}],
     ])('is refused with %s', async (_, model, options) => {
       await expect(load(model, options)).rejects.toMatchObject({ code: 'engine_model' });
     });
+  });
+
+  test('never takes the place of another in a thread', async () => {
+    await openTensorFlow(engine);
+    const other = openTensorFlow(engine === 'native' ? 'wasm' : 'native');
+    await expect(other).rejects.toMatchObject({ code: 'engine_failed' });
   });
 
   describe('an encoder in worker threads', () => {

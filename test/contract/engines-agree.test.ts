@@ -41,9 +41,9 @@ nativeDataOrSkip('MobileNet on CIFAR-10', () => {
   test.each<Engine>(['native', 'wasm'])(
     'has on the %s engine the same bits in any company',
     async (engine) => {
-      const images = readCifar(20);
+      const images = readCifar(36);
       const [alone, together] = await Promise.all(
-        [inParts(images, 1), inParts(images, 7)].map((parts) => encodeParts(engine, parts)),
+        [inParts(images, 1), [images]].map((parts) => encodeParts(engine, parts)),
       );
       expect(alone).toEqual(together);
     },

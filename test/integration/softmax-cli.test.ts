@@ -65,7 +65,7 @@ beforeAll(async () => {
   await done('init', at('MODEL.json'));
   await done('ingest', at('pets.csv'));
   await done('start', '--once');
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   await database?.drop();
   rmSync(folder, { recursive: true });
@@ -83,7 +83,7 @@ test('a deletion gives what a build from scratch gives, and each version names i
   const provenance = JSON.parse(Buffer.from(attestation.provenance.payload, 'base64').toString());
   expect(provenance.predicate.buildDefinition.internalParameters.backend).toEqual(backend);
   await verifiesAtLevel3(requestId);
-}, 120_000);
+}, 600_000);
 
 async function verifiesAtLevel3(requestId: string) {
   const opened = openDatabase(database.url);
@@ -141,4 +141,4 @@ test('on another backend nothing is built, and everything is predicted', async (
   await done('start', '--once');
   expect(await json('status')).toMatchObject({ version: 3, dirtyAdapters: 0 });
   expect(await json('rebuild', '--from-scratch', '--check')).toMatchObject({ equal: true });
-}, 120_000);
+}, 600_000);

@@ -23,7 +23,7 @@ describe.each(engines)('softmax adapters on the %s engine', (engine) => {
       expect(await train(engine, { TF_NUM_INTRAOP_THREADS: threads })).toBe(first);
     }
     if (LINUX) expect(await train(engine, {}, ['taskset', '-c', '0'])).toBe(first);
-  }, 300_000);
+  }, 600_000);
 });
 
 describe.runIf(engines.includes('native'))('softmax adapters', () => {
@@ -44,5 +44,5 @@ describe.runIf(engines.includes('native'))('softmax adapters', () => {
       bitsOf.set(probe, bits);
     }
     expect(bitsOf.size).toBeGreaterThan(2);
-  }, 300_000);
+  }, 600_000);
 });

@@ -57,7 +57,7 @@ export const layersModel: ImageModel = {
 const shape = { shape: { dim: [-1, -1, -1, 3].map((size) => ({ size: String(size) })) } };
 const DT_FLOAT = { type: 'DT_FLOAT' };
 
-/** A graph: `halved` is the input times a half, `means`, the output, its mean over height and width. */
+/** A graph: `halved` is the input times a half; `means`, the output, its mean over height and width. */
 export const graphModel: ImageModel = {
   manifest: {
     format: 'graph-model',

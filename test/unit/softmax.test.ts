@@ -146,24 +146,8 @@ describe('a softmax adapter', () => {
 
 describe('numbers drawn from a seed', () => {
   test('are the same for ever', () => {
-    expect([...permutation(drawsFrom('seed'), 8)]).toMatchInlineSnapshot(`
-      [
-        7,
-        3,
-        2,
-        4,
-        1,
-        6,
-        5,
-        0,
-      ]
-    `);
-    expect([...nearNormals(drawsFrom('seed'), 2)]).toMatchInlineSnapshot(`
-      [
-        -1.7030792236328125,
-        -1.9027099609375,
-      ]
-    `);
+    expect([...permutation(drawsFrom('seed'), 8)]).toEqual([7, 3, 2, 4, 1, 6, 5, 0]);
+    expect([...nearNormals(drawsFrom('seed'), 2)]).toEqual([-1.7030792236328125, -1.9027099609375]);
   });
 
   test('make orders of which each is as likely, and each has every row once', () => {
