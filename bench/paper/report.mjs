@@ -134,7 +134,8 @@ const convergence = (results) =>
 function speed(results) {
   const legonet = mainOf(results);
   const opponent = opponentOf(results);
-  const name = `FixSISA, softmax, ${opponent.steps} steps`;
+  const rows = opponent.batch ? `batches of ${opponent.batch}` : 'all rows';
+  const name = `FixSISA, softmax, ${opponent.steps} steps on ${rows}`;
   const row = (text, seconds, test) => {
     const times = (seconds / legonet.sums).toFixed(1);
     return [text, ms(seconds), times, percent(test)];
