@@ -41,6 +41,7 @@ async function measure() {
   const all = results.of(phases.flatMap(({ tasks }) => tasks));
   if (options.quick) console.log(JSON.stringify(all, null, 1));
   else saveResults(all);
+  results.close();
 }
 
 function check() {

@@ -1,5 +1,5 @@
 // Results by task, kept in a file so that a run that was stopped goes on.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 const RESULTS = new URL('./results.json', import.meta.url);
 
@@ -12,6 +12,10 @@ export function openResults(file) {
     add(task, result) {
       kept.set(key(task), result);
       if (file) replace(file, JSON.stringify(Object.fromEntries(kept)));
+    },
+    /** What is complete is measured anew the next time. */
+    close() {
+      if (file) rmSync(file, { force: true });
     },
     /** By the tasks' names: lists of what they gave. */
     of(tasks) {
