@@ -15,6 +15,7 @@ import {
   readCifar,
   seconds,
 } from './support/cifar.mjs';
+import { cpuClock } from './support/cpu.mjs';
 
 const BATCH = 2000;
 
@@ -23,9 +24,20 @@ const { train, trainLabels, test } = await readCifar(directory);
 const { model, files } = cifarModel(directory, test);
 const { stores, service, close } = await openBench(model, files);
 const { pool } = stores.database;
+const cpu = await cpuClock(pool);
+/** What is begun here took, by the clock and of both processors' time, when the result is called. */
+const begin = () => {
+  const start = performance.now();
+  const before = cpu();
+  return () => {
+    const after = cpu();
+    const node = after.node - before.node;
+    return { time: seconds(start), node, postgres: after.postgres - before.postgres };
+  };
+};
 try {
   const stop = new AbortController();
-  const start = performance.now();
+  const taken = begin();
   const projecting = runRole(service, 'project', stop.signal, (_, error) => console.error(error));
   for (let from = 0; from < train.rows; from += BATCH) {
     const records = [];
@@ -36,31 +48,33 @@ try {
     }
     await stores.log.append(stores.settings.topics.sampleEvents, records);
   }
-  const appended = seconds(start);
+  const appended = taken();
   while ((await readLag(stores)) > 0n) await sleep(5);
-  const whole = seconds(start);
+  const whole = taken();
   stop.abort();
   await projecting;
 
   await pool.query('UPDATE offsets SET position = 0, retained = 0');
   await pool.query('TRUNCATE samples, memberships, dirty_adapters');
-  const again = performance.now();
+  const takenAgain = begin();
   const stopAgain = new AbortController();
   const projectingAgain = runRole(service, 'project', stopAgain.signal, (_, e) => console.error(e));
   while ((await readLag(stores)) > 0n) await sleep(5);
-  const projected = seconds(again);
+  const projected = takenAgain();
   stopAgain.abort();
   await projectingAgain;
 
   const copy = await copyTimes(pool);
-  const line = (name, time) => {
+  const line = (name, { time, node, postgres }) => {
     const rate = `${Math.round(train.rows / time)}`.padStart(8);
-    const ratio = (base) => (base / time).toFixed(2).padStart(6);
+    const ratio = (base) => (base.time / time).toFixed(2).padStart(6);
+    const used = `CPU ${node.toFixed(2).padStart(5)} + ${postgres.toFixed(2)} s`;
     console.log(
-      `${name.padEnd(52)} ${time.toFixed(2).padStart(6)} s ${rate}/s ${ratio(copy.client)} ${ratio(copy.keyed)}`,
+      `${name.padEnd(46)} ${time.toFixed(2).padStart(6)} s ${rate}/s ${ratio(copy.client)} ${ratio(copy.keyed)}   ${used}`,
     );
   };
-  console.log(`${train.rows} samples, d = 768, n = 1000, k = 10; ratios to the first two lines`);
+  console.log(`${train.rows} samples, d = 768, n = 1000, k = 10; ratios to the first two lines;`);
+  console.log('CPU time of this process and of PostgreSQL');
   line('COPY by a client, text, tables with keys', copy.client);
   line('COPY by the server from binary files, with keys', copy.keyed);
   line('COPY by the server from binary files, no keys', copy.bare);
@@ -87,11 +101,11 @@ async function copyTimes(pool) {
       await pool.query(`CREATE TABLE copy_${table} (LIKE ${table} ${including})`);
     }
     await pool.query('CHECKPOINT');
-    const start = performance.now();
+    const loaded = begin();
     for (const table of tables) await load(table);
-    const time = seconds(start);
+    const taken = loaded();
     for (const table of tables) await pool.query(`DROP TABLE copy_${table}`);
-    return time;
+    return taken;
   };
   const fromFile = (table) =>
     pool.query(`COPY copy_${table} FROM '${name}-${table}' (FORMAT binary)`);

@@ -1,15 +1,14 @@
 // From delete to published, on CIFAR-10: node bench/unlearn.mjs --data DIRECTORY [--deletions 40]
 import { inlineCompute } from '#src/build/compute.js';
-import { toRecord } from '#src/cli/to-record.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { catchUp } from '#src/service/catch-up.js';
 import { buildFromScratch } from '#src/service/from-scratch.js';
 import { ROLES, runRole } from '#src/service/roles.js';
 import {
-  CLASSES,
   cifarModel,
   dataDirectory,
   encode,
+  ingestCifar,
   median,
   openBench,
   readCifar,
@@ -33,7 +32,7 @@ const { stores, service, close } = await openBench(model, files);
 const { pool } = stores.database;
 try {
   say('ingesting 50,000 samples …');
-  await ingest();
+  await ingestCifar(stores, model, cifar);
   say('first build …');
   const first = await timed(() => catchUp(service, never));
   // As autovacuum and the checkpointer leave it some minutes after such an ingest.
@@ -82,19 +81,6 @@ async function timed(work) {
   const start = performance.now();
   await work();
   return seconds(start);
-}
-
-async function ingest() {
-  const { train, trainLabels } = cifar;
-  for (let from = 0; from < train.rows; from += 2000) {
-    const records = Array.from({ length: Math.min(2000, train.rows - from) }, (_, j) => {
-      const i = from + j;
-      const encoding = train.values.subarray(i * train.columns, (i + 1) * train.columns);
-      const label = CLASSES[trainLabels[i]];
-      return toRecord(model, { kind: 'sample', sampleId: `train-${i}`, label, encoding });
-    });
-    await stores.log.append(stores.settings.topics.sampleEvents, records);
-  }
 }
 
 /** Median seconds from the request to its published version, with the roles running. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { readMatrix } from '#src/cli/input/matrix.js';
+import { toRecord } from '#src/cli/to-record.js';
 import { openStores } from '#src/log/open.js';
 import { parseConfiguration } from '#src/model/configuration.js';
 import { fitProjection } from '#src/model/fit-projection.js';
@@ -84,6 +85,19 @@ export function encode(model, { rows, columns, values }) {
     );
   }
   return out;
+}
+
+/** All training samples into the log, as `train-0` and so on. */
+export async function ingestCifar({ log, settings }, model, { train, trainLabels }) {
+  for (let from = 0; from < train.rows; from += 2000) {
+    const records = Array.from({ length: Math.min(2000, train.rows - from) }, (_, j) => {
+      const i = from + j;
+      const encoding = train.values.subarray(i * train.columns, (i + 1) * train.columns);
+      const label = CLASSES[trainLabels[i]];
+      return toRecord(model, { kind: 'sample', sampleId: `train-${i}`, label, encoding });
+    });
+    await log.append(settings.topics.sampleEvents, records);
+  }
 }
 
 /** The embedded default in a directory of its own; `close` removes it. */

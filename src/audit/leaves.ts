@@ -75,7 +75,8 @@ const KINDS: readonly LeafKind[] = ['ingest', 'delete', 'train-intent', 'version
 const SIGNATURE_BYTES = 64;
 const NONE = new Uint8Array(HASH_BYTES);
 
-const tagOf = (kind: LeafKind): Uint8Array => utf8(`legonet.${kind}.v1\n`);
+const TAGS = new Map(KINDS.map((kind) => [kind, utf8(`legonet.${kind}.v1\n`)]));
+const tagOf = (kind: LeafKind): Uint8Array => TAGS.get(kind) ?? NONE;
 
 /** The entry's bytes; `decodeLeaf` reads them. */
 export function encodeLeaf(leaf: Leaf): Uint8Array {

@@ -12,24 +12,29 @@ import {
   unknowns,
 } from '../model/statistics.js';
 import type { Trainer } from '../model/trainer.js';
-import { type KeptStatistics, readStatistics } from '../store/statistics.js';
+import { type KeptStatistics, type NewSums, readStatistics, rowsOf } from '../store/statistics.js';
 import { readMembers } from './members.js';
+import { heldStill, type Owed } from './owed.js';
 
 /** What is needed to build one adapter; plain data, so that it crosses to a worker thread. */
 export type AdapterTask = {
   readonly adapter: number;
   /** The version it was last built in. */
   readonly builtIn: number | null;
-  /** Whether there are kept statistics. */
+  /** Whether there are kept statistics, and whether they hold, without what is `owed`. */
+  readonly stored: boolean;
   readonly kept: boolean;
+  readonly owed: readonly Owed[];
+  /** Whether its statistics are to be kept when others are built. */
+  readonly keepLater: boolean;
   readonly shape: Shape;
   readonly settings: AdapterSettings;
   /** The build's cut, positions as decimal strings. */
   readonly cut: Readonly<Record<string, string>>;
 };
 
-/** `statistics` is there when it is new and worth keeping. */
-export type BuildResult = BuiltAdapter & { readonly statistics: Statistics | null };
+/** `sums`: what is to be kept of it. */
+export type BuildResult = BuiltAdapter & { readonly sums: NewSums };
 
 /**
  * Builds one adapter from the snapshot that `client` reads. From kept statistics and the members that
@@ -49,7 +54,7 @@ export async function buildAdapterFrom(
     }
     const members = concatenate(pages);
     const weights = fitMembers(kernel, trainer, task.shape, settings, members);
-    return { ...builtAdapter(members.labels.length, weights), statistics: null };
+    return { ...builtAdapter(members.labels.length, weights), sums: null };
   }
   return buildLeastSquares(client, kernel, { ...task, lambda: settings.lambda });
 }
@@ -68,19 +73,26 @@ async function buildLeastSquares(
   );
 }
 
-/** Null when too few members are left for the primal form. */
+/** Null when too few members are left for the primal form, or what to subtract is not known. */
 async function fromStatistics(
   client: ClientBase,
   kernel: Kernel,
   task: LeastSquares,
-  { statistics, through }: KeptStatistics,
+  kept: KeptStatistics,
 ): Promise<BuildResult | null> {
+  const { statistics, through, without } = kept;
+  const removed = heldStill(task.owed, kept);
+  if (!removed) return null;
   let sum = statistics;
+  let changed = removed.length > 0;
+  if (changed) sum = accumulate(kernel, sum, task.shape, rowsOf(removed, task.shape), -1);
   for await (const page of readMembers(client, task.adapter, Object.keys(task.cut), through)) {
     sum = accumulate(kernel, sum, task.shape, page, 1);
+    changed = true;
   }
   if (isDual(sum.count, task.shape)) return null;
-  return primal(kernel, task, sum, sum.count !== statistics.count);
+  const result = primal(kernel, task, sum);
+  return changed || !result.sums ? result : { ...result, sums: { through, without } };
 }
 
 async function fromMembers(
@@ -98,29 +110,24 @@ async function fromMembers(
     sum ??= emptyStatistics(task.shape);
     for (const rows of small.splice(0)) sum = accumulate(kernel, sum, task.shape, rows, 1);
   }
-  if (sum) return primal(kernel, task, sum, true);
+  if (sum) return primal(kernel, task, sum);
   const weights = fitMembers(kernel, null, task.shape, task.settings, concatenate(small));
-  return { ...builtAdapter(count, weights), statistics: null };
+  return { ...builtAdapter(count, weights), sums: null };
 }
 
-function primal(
-  kernel: Kernel,
-  task: LeastSquares,
-  statistics: Statistics,
-  keep: boolean,
-): BuildResult {
+function primal(kernel: Kernel, task: LeastSquares, statistics: Statistics): BuildResult {
   const weights = fitFromStatistics(kernel, task.shape, task.lambda, statistics);
   return {
     ...builtAdapter(statistics.count, weights),
-    statistics: keep && statistics.count >= KEEP_FROM * unknowns(task.shape) ? statistics : null,
+    sums: statistics.count >= KEEP_FROM * unknowns(task.shape) ? statistics : null,
   };
 }
 
 /**
- * Members per unknown from which statistics are kept. With fewer, reading the members again is cheaper
- * than reading, changing and writing sums of unknowns² / 2 integers at every deletion.
+ * Members per unknown from which statistics are kept. With fewer they take more room than the members, and
+ * hardly less time: sums of unknowns² / 2 integers are read, changed and written at every deletion.
  */
-const KEEP_FROM = 4;
+const KEEP_FROM = 1.5;
 
 function concatenate(pages: readonly Rows[]): Rows {
   const [only] = pages;

@@ -34,8 +34,10 @@ export async function announce(
     ...retired.map((retirement) => retirementOf(model, next, retirement, now)),
   ];
   await client.query(
-    `INSERT INTO outbox (event_id, version, kind, key, value, traceparent)
-     SELECT *, $6 FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::bytea[])`,
+    `WITH written AS (
+       INSERT INTO outbox (event_id, version, kind, key, value, traceparent)
+       SELECT *, $6 FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::bytea[])
+     ) SELECT pg_notify('legonet_outbox', '')`,
     [
       textArray(rows.map(({ eventId }) => eventId)),
       int4Array(rows.map(({ version }) => version)),
@@ -45,7 +47,6 @@ export async function announce(
       next.traceparent,
     ],
   );
-  await client.query(`SELECT pg_notify('legonet_outbox', '')`);
 }
 
 function published(model: Model, next: NewVersion, now: Date): Announcement {

@@ -3,6 +3,7 @@ import { modelDigestOf } from '../model/digest.js';
 import type { Model } from '../model/model.js';
 import { type Database, transaction } from '../store/database.js';
 import { countBuilders } from '../store/lock.js';
+import { forgetRemoved } from '../store/removed-members.js';
 import { writeSets } from '../store/sets-write.js';
 import { type Traced, traced } from '../tracing.js';
 import { announce } from './announce.js';
@@ -10,6 +11,7 @@ import { declareIntent, recordVersion } from './attest.js';
 import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
 import { EntryTree } from './entry-tree.js';
+import { withOwed } from './owed.js';
 import { type BuildPlan, cutJson, readPlan } from './plan.js';
 import { rememberStates } from './remembered-sets.js';
 import { setsAt } from './sets.js';
@@ -112,7 +114,7 @@ async function buildAdapters(
 ): Promise<Built & Audited> {
   try {
     const audit = await declare(options, client, plan);
-    const built = await rebuild(options, plan, snapshot, signal);
+    const built = await rebuild(options, client, plan, snapshot, signal);
     await client.query('COMMIT');
     client.release();
     return { ...built, audit };
@@ -139,6 +141,7 @@ async function declare(
 /** With others, where there are any and it pays. */
 async function rebuild(
   options: BuildOptions,
+  client: PoolClient,
   plan: BuildPlan,
   snapshot: string,
   signal: AbortSignal,
@@ -157,7 +160,8 @@ async function rebuild(
       built.set(adapter, result);
       onAdapter(built.size, plan.dirty.length);
     };
-    await buildAll(options, { snapshot, cut }, plan.dirty, done, signal);
+    const dirty = await withOwed(client, database, plan.dirty);
+    await buildAll(options, { snapshot, cut }, dirty, done, signal);
   }
   return { built: new Map([...built].sort(([a], [b]) => a - b)), shared };
 }
@@ -180,6 +184,7 @@ async function commit(
     return retired;
   });
   rememberStates(database, { cut: plan.cut, states: next.sets.states });
+  forgetRemoved(database, plan.cut);
   reached('build.after-commit');
   return {
     version: next.version,

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
@@ -5,7 +6,7 @@ import type { Model } from '../model/model.js';
 import type { Trainer } from '../model/trainer.js';
 import type { AdapterTask } from './adapter.js';
 import { OwnConnection } from './own-connection.js';
-import { buildInSnapshot } from './snapshot.js';
+import { buildInSnapshot, keep } from './snapshot.js';
 
 /** Where the arithmetic is done: in worker threads, or in line where a thread would not pay. */
 export interface Compute {
@@ -17,6 +18,8 @@ export interface Compute {
   readonly parallel: number;
   /** Resolves when the next build can begin at once. */
   ready(): Promise<void>;
+  /** Resolves when the statistics of what was built are kept. */
+  kept(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,23 +31,32 @@ export function inlineCompute(
   trainer: Trainer | null = null,
 ): Compute {
   const connection = new OwnConnection(url);
-  const ready = () => connection.use(async () => {});
+  let last: Promise<unknown> = Promise.resolve();
+  // One connection, so one piece of work after the other.
+  const inTurn = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
+    const result = last.then(() => connection.use(work));
+    last = result.catch(() => {});
+    return result;
+  };
+  const ready = () => inTurn(async () => {});
   // Made while there is something else to do yet; who needs it hears of a failure.
   ready().catch(() => {});
-  let last: Promise<unknown> = Promise.resolve();
   return {
     activate: async (encodings, count) =>
       activate(kernel, model.keys, encodings, count, model.configuration.activated),
     build: async (task, snapshot) => {
-      // One connection, so one build after the other.
-      const result = last.then(() =>
-        connection.use((client) => buildInSnapshot(client, kernel, trainer, task, snapshot)),
+      const { built, keeping } = await inTurn((client) =>
+        buildInSnapshot(client, kernel, trainer, task, snapshot),
       );
-      last = result.catch(() => {});
-      return result;
+      // Without them the next build sums its members again.
+      if (keeping) inTurn((client) => keep(client, keeping)).catch(() => {});
+      return built;
     },
     parallel: 1,
     ready,
+    kept: async () => {
+      await last;
+    },
     close: async () => {
       await last;
       await connection.close();

@@ -2,7 +2,9 @@ import { decodeLeaf } from '../audit/leaves.js';
 import { readTrace } from '../events/trace-context.js';
 import type { Queryable } from '../store/database.js';
 import { readOffsets } from '../store/offsets.js';
+import { HOLDS } from '../store/statistics.js';
 import { type Causes, MAX_LINKS } from '../tracing.js';
+import type { Owed } from './owed.js';
 
 /** Next position to project, by partition: everything before it is reflected. */
 export type Cut = Readonly<Record<string, bigint>>;
@@ -13,7 +15,7 @@ export type BuildPlan = {
   readonly needed: boolean;
   readonly cut: Cut;
   /** Adapters to rebuild, the largest first: the last one must not keep one thread busy alone. */
-  readonly dirty: readonly Dirty[];
+  readonly dirty: readonly DirtyAdapter[];
   readonly retained: bigint;
   readonly latest: Latest | null;
   /** The cut that the training sets are at; null before they are made. */
@@ -41,9 +43,18 @@ export type Latest = {
 export type Dirty = {
   readonly adapter: number;
   readonly builtIn: number | null;
-  /** Whether its statistics are kept. */
+  /** Whether there are kept statistics, and whether they hold as they are. */
+  readonly stored: boolean;
   readonly kept: boolean;
+  /** What is to be subtracted from them first. */
+  readonly owed?: readonly Owed[];
 };
+
+/**
+ * `owes`: its kept statistics would hold without members that were taken away since. `members`: as many as it was
+ * last built from.
+ */
+export type DirtyAdapter = Dirty & { readonly owes: boolean; readonly members: number | null };
 
 /** What waits to be built, without a snapshot: cheap enough to ask at every wake-up. */
 export type Pending = {
@@ -67,16 +78,12 @@ export async function readPending(client: Queryable): Promise<Pending> {
   return { urgent: row?.urgent ?? false, waitingMs: row?.waiting ?? null };
 }
 
-type AdapterRow = {
-  adapter: number;
-  builtIn: number | null;
-  kept: boolean;
-  members: number | null;
-  weights_digest: string | null;
-  dirty: boolean;
-};
+type DirtyRow = DirtyAdapter & { readonly marked: boolean };
 
 type CountsRow = {
+  offsets: Record<string, string>;
+  digests: string | null;
+  builtIn: string | null;
   setCut: Record<string, string> | null;
   replaying: boolean;
   retained: bigint;
@@ -86,17 +93,28 @@ type CountsRow = {
 };
 
 export async function readPlan(client: Queryable): Promise<BuildPlan> {
-  const cut = await readCut(client);
-  const adapters = await client.query<AdapterRow>(
-    `SELECT a.adapter, a.version AS "builtIn", a.members, a.weights_digest,
-            EXISTS (SELECT FROM adapter_statistics s WHERE s.adapter = a.adapter) AS kept,
-            EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = a.adapter) AS dirty
-     FROM adapters a ORDER BY a.adapter`,
+  const dirty = await client.query<DirtyRow>(
+    // The first version builds every adapter, those without members too.
+    `SELECT a.adapter, a.version AS "builtIn", a.members, d.adapter IS NOT NULL AS marked, s.adapter IS NOT NULL AS stored,
+            coalesce(${HOLDS} AND NOT d.reduced, false) AS kept,
+            coalesce(${HOLDS} AND d.reduced, false) AS owes
+     FROM adapters a
+     LEFT JOIN (SELECT adapter, bool_or(removed IS NOT NULL) AS reduced FROM dirty_adapters
+                GROUP BY adapter) AS d USING (adapter)
+     LEFT JOIN adapter_statistics s USING (adapter)
+     WHERE d.adapter IS NOT NULL OR a.weights_digest IS NULL
+     ORDER BY coalesce(a.members, 0) DESC, a.adapter`,
   );
   const latest = await readLatest(client);
   const counts = await client.query<CountsRow>(
     `SELECT ${REPLAYING} AS replaying, (SELECT cut FROM set_cut) AS "setCut",
+            (SELECT coalesce(json_object_agg(partition, position::text), '{}') FROM offsets) AS offsets,
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
+            -- One text of all: a thousand rows would take longer than the rest of the plan.
+            (SELECT string_agg(coalesce(weights_digest, ''), ',' ORDER BY adapter) FROM adapters)
+              AS digests,
+            (SELECT string_agg(coalesce(version::text, ''), ',' ORDER BY adapter) FROM adapters)
+              AS "builtIn",
             ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
               AS deletions,
             ARRAY(SELECT DISTINCT traceparent FROM deletions
@@ -104,28 +122,26 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
             ARRAY(SELECT DISTINCT traceparent FROM dirty_adapters
                   WHERE traceparent IS NOT NULL LIMIT ${MAX_LINKS}) AS touched`,
   );
-  const deletions = counts.rows[0]?.deletions ?? [];
+  const [row] = counts.rows;
+  const deletions = row?.deletions ?? [];
   return {
     needed:
-      counts.rows[0]?.replaying === false &&
-      (deletions.length > 0 || adapters.rows.some((row) => row.dirty)),
-    cut,
-    // The first version builds every adapter, those without members too.
-    dirty: adapters.rows
-      .filter((row) => row.dirty || row.weights_digest === null)
-      .sort((a, b) => (b.members ?? 0) - (a.members ?? 0)),
-    retained: counts.rows[0]?.retained ?? 0n,
+      row?.replaying === false && (deletions.length > 0 || dirty.rows.some(({ marked }) => marked)),
+    cut: readCutJson(row?.offsets ?? null) ?? {},
+    dirty: dirty.rows,
+    retained: row?.retained ?? 0n,
     latest,
-    setCut: readCutJson(counts.rows[0]?.setCut ?? null),
-    digests: adapters.rows.map((row) => row.weights_digest),
-    builtIn: adapters.rows.map((row) => row.builtIn),
+    setCut: readCutJson(row?.setCut ?? null),
+    digests: listed(row?.digests, (digest) => digest),
+    builtIn: listed(row?.builtIn, Number),
     deletions,
-    causes: {
-      deletions: contexts(counts.rows[0]?.asked),
-      others: contexts(counts.rows[0]?.touched),
-    },
+    causes: { deletions: contexts(row?.asked), others: contexts(row?.touched) },
   };
 }
+
+/** What stands between commas, where there is something. */
+const listed = <T>(text: string | null | undefined, read: (item: string) => T): (T | null)[] =>
+  text?.split(',').map((item) => (item === '' ? null : read(item))) ?? [];
 
 async function readLatest(client: Queryable): Promise<Latest | null> {
   const { rows } = await client.query<{ version: number; retired: boolean; leaf: Buffer | null }>(

@@ -4,13 +4,21 @@ import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Trainer } from '../model/trainer.js';
 import { sqlState } from '../store/database.js';
-import { keepStatistics } from '../store/statistics.js';
+import { type BuiltAt, keepStatistics, type NewSums } from '../store/statistics.js';
 import { type AdapterTask, buildAdapterFrom } from './adapter.js';
 
+/** Statistics that are to be kept, or not any more. */
+export type Keeping = BuiltAt & { readonly sums: NewSums };
+
+export type BuiltInSnapshot = {
+  readonly built: BuiltAdapter;
+  /** What is left to `keep`. */
+  readonly keeping: Keeping | null;
+};
+
 /**
- * Builds one adapter as of an exported snapshot, on a connection of its own, and keeps its statistics
- * where that pays: in a transaction apart, since they are true whether or not a version comes of it.
- * Throws `snapshot_gone` (retryable) when whoever exported the snapshot has ended.
+ * Builds one adapter as of an exported snapshot, on a connection of its own. Throws `snapshot_gone`
+ * (retryable) when whoever exported the snapshot has ended.
  */
 export async function buildInSnapshot(
   client: pg.Client,
@@ -18,21 +26,33 @@ export async function buildInSnapshot(
   trainer: Trainer | null,
   task: AdapterTask,
   snapshot: string,
-): Promise<BuiltAdapter> {
+): Promise<BuiltInSnapshot> {
+  const { adapter, builtIn, cut, stored, keepLater } = task;
   try {
     await begin(client, snapshot);
-    const { statistics, ...built } = await buildAdapterFrom(client, kernel, trainer, task);
+    const { sums, ...built } = await buildAdapterFrom(client, kernel, trainer, task);
     await client.query('COMMIT');
-    if (statistics) {
-      await client.query('BEGIN');
-      await keepStatistics(client, task.adapter, task.builtIn, { statistics, through: task.cut });
-      await client.query('COMMIT');
-    }
-    return built;
+    const keeping = sums || stored ? { adapter, builtIn, cut, sums } : null;
+    if (keepLater || !keeping) return { built, keeping };
+    await keep(client, keeping);
+    return { built, keeping: null };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   }
+}
+
+/** Keeps statistics in a transaction of their own: they are true whether or not a version comes of them. */
+export async function keep(client: pg.Client, { sums, ...at }: Keeping): Promise<void> {
+  await client.query('BEGIN');
+  await keepStatistics(client, at, sums);
+  await client.query('COMMIT');
+}
+
+/** What can be moved to another thread rather than copied. */
+export function buffersOf(keeping: Keeping | null): ArrayBuffer[] {
+  const sums = keeping?.sums;
+  return sums && 'sums' in sums ? [sums.sums.buffer as ArrayBuffer] : [];
 }
 
 /** What importing fails with, in this and in earlier PostgreSQLs, when the exporter is not there. */

@@ -153,7 +153,9 @@ export class Claims {
 
   async #after(rank: number, except: readonly number[]): Promise<Task | null> {
     const { rows } = await this.#client.query<Task>(
-      `SELECT rank, adapter, built_in AS "builtIn", kept FROM build_tasks t
+      `SELECT rank, adapter, built_in AS "builtIn", kept,
+              EXISTS (SELECT FROM adapter_statistics s WHERE s.adapter = t.adapter) AS stored
+       FROM build_tasks t
        WHERE build = $1 AND rank > $2 AND rank <> ALL($3::int[]) AND NOT EXISTS
          (SELECT FROM build_results r WHERE r.build = t.build AND r.adapter = t.adapter)
        ORDER BY rank LIMIT 1 FOR UPDATE OF t SKIP LOCKED`,

@@ -8,6 +8,7 @@ import type { Backend } from '../model/backend.js';
 import type { Model } from '../model/model.js';
 import { type Outcome, unwrap } from '../outcome.js';
 import type { Compute } from './compute.js';
+import { type BuiltInSnapshot, buffersOf, type Keeping } from './snapshot.js';
 
 /** What a worker thread is started with. */
 export type ThreadData = {
@@ -45,13 +46,31 @@ export function threadCompute(
     // TensorFlow reads the environment of the process itself.
     ...(training && { env: SHARE_ENV }),
   });
-  const run = async <T>(name: string, task: object): Promise<T> =>
-    unwrap<T>((await pool.run(task, { name })) as Outcome<T>);
+  const run = async <T>(name: string, task: object, transferList: ArrayBuffer[] = []): Promise<T> =>
+    unwrap<T>((await pool.run(task, { name, transferList })) as Outcome<T>);
+  const keeping = new Set<Promise<void>>();
+  // After all builds that wait. Without them the next build sums its members again.
+  const keepLater = (sums: Keeping) => {
+    const done = run<void>('keepStatistics', sums, buffersOf(sums)).catch(() => {});
+    keeping.add(done);
+    done.then(() => keeping.delete(done));
+  };
+  const kept = async () => {
+    await Promise.all(keeping);
+  };
   return {
     activate: (encodings, count) => run('activateBatch', { encodings, count }),
-    build: (adapter, snapshot) => run('buildAdapter', { adapter, snapshot }),
+    build: async (adapter, snapshot) => {
+      const result = await run<BuiltInSnapshot>('buildAdapter', { adapter, snapshot });
+      if (result.keeping) keepLater(result.keeping);
+      return result.built;
+    },
     parallel: threads,
     ready: () => run('ready', {}),
-    close: () => pool.destroy(),
+    kept,
+    close: async () => {
+      await kept();
+      await pool.destroy();
+    },
   };
 }

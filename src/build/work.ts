@@ -1,9 +1,10 @@
 import { LegonetError } from '../errors.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Model } from '../model/model.js';
+import { type Shape, sumsBytes, unknowns } from '../model/statistics.js';
 import type { AdapterTask } from './adapter.js';
 import type { Compute } from './compute.js';
-import type { Dirty } from './plan.js';
+import type { Dirty, DirtyAdapter } from './plan.js';
 import type { Claims, SharedBuild } from './tasks.js';
 
 /** What a build is made with and of. */
@@ -19,25 +20,48 @@ export type Cutting = Pick<SharedBuild, 'snapshot' | 'cut'>;
 export function buildOne(
   { model, compute }: Workshop,
   { snapshot, cut }: Cutting,
-  { adapter, builtIn, kept }: Dirty,
+  { adapter, builtIn, stored, kept, owed = [] }: Dirty,
+  keepLater = false,
 ): Promise<BuiltAdapter> {
-  const { adapter: settings } = model.configuration;
-  const task: AdapterTask = { adapter, builtIn, kept, shape: model.shape, settings, cut };
+  const { shape, configuration } = model;
+  const { adapter: settings } = configuration;
+  const own = { stored, kept, owed, keepLater };
+  const task: AdapterTask = { adapter, builtIn, ...own, shape, settings, cut };
   return compute.build(task, snapshot);
 }
 
-/** Builds all of them; `done` is told each. Throws `build_stopped` (retryable) when the signal aborts. */
+/** About how long it takes, in no unit: reading and adding up its members, and solving for its weights. */
+function costOf({ members, kept }: DirtyAdapter, shape: Shape): number {
+  const n = unknowns(shape);
+  const size = Math.min(members ?? 0, n);
+  const read = kept ? 0 : (members ?? 0);
+  return size ** 3 + read * n * (size + MEMBER_READ);
+}
+
+/** What reading a number takes, in multiplications of the kernel. */
+const MEMBER_READ = 450;
+
+/** Bytes of sums that wait to be written until all adapters are built. */
+const KEPT_FOR_LATER = 2 ** 26;
+
+/**
+ * Builds all of them, the costliest first; `done` is told each. Throws `build_stopped` (retryable) when the signal
+ * aborts.
+ */
 export async function buildAll(
   workshop: Workshop,
   cutting: Cutting,
-  dirty: readonly Dirty[],
+  dirty: readonly DirtyAdapter[],
   done: (adapter: number, result: BuiltAdapter) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const { shape } = workshop.model;
+  const keepLater = dirty.length * sumsBytes(shape) <= KEPT_FOR_LATER;
+  const inOrder = [...dirty].sort((a, b) => costOf(b, shape) - costOf(a, shape));
   await Promise.all(
-    dirty.map(async (task) => {
+    inOrder.map(async (task) => {
       throwIfStopped(signal);
-      const result = await buildOne(workshop, cutting, task);
+      const result = await buildOne(workshop, cutting, task, keepLater);
       throwIfStopped(signal);
       done(task.adapter, result);
     }),

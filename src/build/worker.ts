@@ -1,13 +1,13 @@
 import { workerData } from 'node:worker_threads';
+import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { openPinned } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import { activate } from '../model/activation.js';
-import type { BuiltAdapter } from '../model/build.js';
 import type { Trainer } from '../model/trainer.js';
 import { type Outcome, settle } from '../outcome.js';
 import type { AdapterTask } from './adapter.js';
 import { OwnConnection } from './own-connection.js';
-import { buildInSnapshot } from './snapshot.js';
+import { buffersOf, buildInSnapshot, type Keeping, keep } from './snapshot.js';
 import type { ThreadData } from './threads.js';
 
 /*
@@ -43,14 +43,25 @@ export function ready(): Promise<Outcome<void>> {
   });
 }
 
-/** Builds one adapter from the build's snapshot; see `buildInSnapshot`. */
-export function buildAdapter(task: {
+/** Builds one adapter from the build's snapshot; see `buildInSnapshot`. Sums are moved, not copied. */
+export async function buildAdapter(task: {
   adapter: AdapterTask;
   snapshot: string;
-}): Promise<Outcome<BuiltAdapter>> {
-  return settle(() =>
+}): Promise<unknown> {
+  const outcome = await settle(() =>
     connection.use(async (client) =>
       buildInSnapshot(client, await kernel, await trainer(), task.adapter, task.snapshot),
     ),
   );
+  return moved(outcome, 'value' in outcome ? buffersOf(outcome.value.keeping) : []);
+}
+
+/** See `keep`. */
+export function keepStatistics(keeping: Keeping): Promise<Outcome<void>> {
+  return settle(() => connection.use((client) => keep(client, keeping)));
+}
+
+/** A value for the main thread, some of its buffers moved. */
+function moved<T>(value: T, buffers: readonly ArrayBuffer[]): unknown {
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: value } as unknown as ArrayBuffer);
 }

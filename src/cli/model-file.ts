@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { LegonetError } from '../errors.js';
 import { type ModelConfiguration, parseConfiguration } from '../model/configuration.js';
+import { type EncoderFiles, encoderFilesDigest } from '../model/encoder-files.js';
 import { createModel, type Matrix, type Model, type ModelFiles } from '../model/model.js';
+import { readEncoderFiles } from './encoder-files.js';
 import { notFound } from './input/chunks.js';
 import { readMatrixFile } from './input/matrix.js';
 import { parseJson } from './json.js';
@@ -30,7 +33,22 @@ async function readFiles(
   return {
     ...(keys.kind === 'reference' && { keys: firstRows(await read(keys), adapters) }),
     ...(encoder.projection && { projection: await read(encoder.projection) }),
+    ...(encoder.kind === 'tfjs' && { encoder: await readPinned(encoder, folder) }),
   };
+}
+
+async function readPinned(
+  { file, sha256 }: { readonly file: string; readonly sha256: string },
+  folder: string,
+): Promise<EncoderFiles> {
+  const path = resolve(folder, file);
+  const files = await readEncoderFiles(path);
+  const actual = encoderFilesDigest(files);
+  if (actual === sha256) return files;
+  throw new LegonetError(
+    'digest_mismatch',
+    `${path}: SHA-256 with its weights is ${actual}, expected ${sha256}: not the encoder that the model names`,
+  );
 }
 
 /** A copy: a view would keep all of a large reference set in memory. */

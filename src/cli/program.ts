@@ -108,18 +108,31 @@ function addServiceCommands(add: Add): void {
 }
 
 function addEventCommands(add: Add): void {
-  add('ingest <FILE...>', 'samples in files to events', () => import('./commands/ingest.js'))
-    .option('--labels <file>', 'labels of a .npy file: .npy of class indices, or text, one a line')
-    .option('--id-prefix <text>', "of sample ids (default: the file's name)")
+  add(
+    'ingest <PATH...>',
+    'samples in files or folders to events',
+    () => import('./commands/ingest.js'),
+  )
+    .option(
+      '--labels <file>',
+      'labels: of a .npy, a .npy of class indices or text, one a line; of a folder, a CSV',
+    )
+    .option('--id-prefix <text>', "of sample ids (default: the file's or folder's name)")
     .option('--limit <rows>', 'take only so many rows of each file', count)
     .option(...JSON_FLAG)
     .addHelpText(
       'after',
       `
 Files: .csv[.gz] with a header (sampleId, subjectId, label; all other columns are the encoding) or
-without one (numbers, then the label); .ndjson[.gz], one event a line; .npy with --labels. A file
-whose ingest was interrupted is gone on with; one that is ingested again changes nothing.
-${example('ingest samples.csv.gz', 'ingest encodings.npy --labels labels.npy')}`,
+without one (numbers, then the label); .ndjson[.gz], one event a line; .npy with --labels.
+Folders: PNG, JPEG and WebP, labelled by the folder of the first level that they are in, or by a CSV with
+the columns file, label and perhaps subject. What was interrupted is gone on with; what is ingested again
+changes nothing.
+${example(
+  'ingest samples.csv.gz',
+  'ingest encodings.npy --labels labels.npy',
+  'ingest photos --labels photos.csv',
+)}`,
     );
   add('delete', 'delete samples, or all samples of a subject', () => import('./commands/delete.js'))
     .option('--sample <id>', 'one sample')
@@ -176,7 +189,7 @@ function addQueryCommands(add: Add): void {
     () => import('./commands/deletions.js'),
   );
   query(
-    'predict <FILE>',
+    'predict <PATH>',
     'labels and scores of samples',
     'predict samples.csv.gz',
     () => import('./commands/predict.js'),

@@ -1,5 +1,6 @@
 import { LegonetError } from '../errors.js';
 import { readWeights, type Weights, weightsBytes, weightsDigest } from '../model/adapter.js';
+import { hashText } from '../model/hashing-text.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type AdapterWeights, type Prediction, predict } from '../model/predict.js';
@@ -7,8 +8,8 @@ import { checkInt8, quantise } from '../model/quantise.js';
 import { unknowns } from '../model/statistics.js';
 import type { Announcement } from './announcement.js';
 
-/** Numbers as the encoder gives them, or Int8Array for an encoding that is quantised already. */
-export type EncodingInput = ArrayLike<number>;
+/** Numbers as the encoder gives them, Int8Array for an encoding that is quantised already, or a text. */
+export type EncodingInput = ArrayLike<number> | string;
 
 /** Predictions that are all of one version. */
 export type Predicted = {
@@ -102,7 +103,7 @@ export class LocalModel {
 
   /**
    * Predicts by the version in use. Throws `no_version` before there is one, `version_retired`,
-   * `wrong_dimension`, `not_finite`, `negative_value`.
+   * `wrong_dimension`, `not_finite`, `negative_value`, `input_not_encodable` for a text.
    */
   predict(encodings: readonly EncodingInput[]): Predicted {
     if (!this.#current) {
@@ -116,15 +117,21 @@ export class LocalModel {
       );
     }
     const { announcement, weights } = this.#current;
-    const { quantiser, shape } = this.model;
-    const rows = new Int8Array(encodings.length * shape.dimension);
+    const { dimension } = this.model.shape;
+    const rows = new Int8Array(encodings.length * dimension);
     encodings.forEach((given, i) => {
-      const row =
-        given instanceof Int8Array ? checkInt8(quantiser, given) : quantise(quantiser, given);
-      rows.set(row, i * shape.dimension);
+      rows.set(toInt8(this.model, given), i * dimension);
     });
     const { version, modelDigest } = announcement;
     const predictions = predict(this.#kernel, this.model, weights, rows, encodings.length);
     return { version, modelDigest, predictions };
   }
+}
+
+function toInt8({ configuration, quantiser }: Model, given: EncodingInput): Int8Array {
+  if (given instanceof Int8Array) return checkInt8(quantiser, given);
+  if (typeof given !== 'string') return quantise(quantiser, given);
+  const { encoder } = configuration;
+  if (encoder.kind === 'hashing-text') return quantise(quantiser, hashText(encoder, given));
+  throw new LegonetError('input_not_encodable', 'a text, and this model takes encodings alone');
 }

@@ -156,7 +156,7 @@ export class Subscriber {
 
   /**
    * Predicts in this process, all encodings by one version. Throws `no_version`, `version_retired`,
-   * `subscriber_closed`, `wrong_dimension`, `not_finite`, `negative_value`.
+   * `subscriber_closed`, `wrong_dimension`, `not_finite`, `negative_value`, `input_not_encodable`.
    */
   predict(encodings: readonly EncodingInput[]): Predicted {
     if (this.#closed) {

@@ -39,7 +39,7 @@ function decodeFloat32(text: string): Encoding | Problem {
   if (bytes.length % 4 !== 0) return invalid('expected four bytes to each float32 number');
   const wrong = wrongLength(bytes.length / 4);
   if (wrong) return wrong;
-  const view = new DataView(bytes.buffer);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
   const values = new Float32Array(bytes.length / 4);
   for (let i = 0; i < values.length; i++) {
     const value = view.getFloat32(i * 4, true);
@@ -53,19 +53,21 @@ function decodeInt8(text: string): Encoding | Problem {
   const bytes = decodeBase64(text);
   if (!bytes) return NOT_BASE64;
   const wrong = wrongLength(bytes.length);
-  return wrong ?? { form: 'int8', values: new Int8Array(bytes.buffer) };
+  return (
+    wrong ?? { form: 'int8', values: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length) }
+  );
 }
 
 export const NOT_BASE64: Problem = invalid('expected base64: standard alphabet, padded');
 
 /**
- * The bytes of base64 (RFC 4648, section 4) in its one canonical form, in a buffer of their own;
- * undefined for any other text.
+ * The bytes of base64 (RFC 4648, section 4) in its one canonical form; undefined for any other text. They
+ * may lie in one buffer with others.
  */
-export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+export function decodeBase64(text: string): Uint8Array | undefined {
   const bytes = Buffer.from(text, 'base64');
   // Node's decoder passes over what it does not know: only writing it again tells.
-  return bytes.toString('base64') === text ? new Uint8Array(bytes) : undefined;
+  return bytes.toString('base64') === text ? bytes : undefined;
 }
 
 function wrongLength(length: number): Problem | undefined {

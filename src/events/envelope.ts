@@ -50,7 +50,9 @@ function binary(
   const trace = traceOf(headers, headers.ce_traceparent, headers.ce_tracestate);
   const known = parseAttributes({ type, id: ce_id, source, time: ce_time }, 'ce_');
   checkJsonType('content-type', contentType);
-  return { ...known, ...(trace && { trace }), data: parseJson(value) };
+  if (trace) known.trace = trace;
+  known.data = parseJson(value);
+  return known;
 }
 
 function structured(headers: LogRecord['headers'], json: unknown): Envelope {
@@ -61,24 +63,33 @@ function structured(headers: LogRecord['headers'], json: unknown): Envelope {
   const { type, id, source, time, datacontenttype, data_base64: encoded } = json;
   const trace = traceOf(headers, json.traceparent, json.tracestate);
   // JSON's null is an attribute left out.
-  const parsed = parseAttributes({ type, id, source, time: time ?? undefined }, '');
-  const known = trace ? { ...parsed, trace } : parsed;
+  const known = parseAttributes({ type, id, source, time: time ?? undefined }, '');
+  if (trace) known.trace = trace;
   checkJsonType(
     'datacontenttype',
     typeof datacontenttype === 'string' ? mediaType(datacontenttype) : undefined,
   );
-  if (encoded === undefined || encoded === null) return { ...known, data: json.data };
+  if (encoded === undefined || encoded === null) {
+    known.data = json.data;
+    return known;
+  }
   const bytes = typeof encoded === 'string' ? decodeBase64(encoded) : undefined;
   if (!bytes) throw new EventError('not_cloudevent', 'data_base64: expected base64');
-  return { ...known, data: parseJson(bytes) };
+  known.data = parseJson(bytes);
+  return known;
 }
 
-function parseAttributes(values: Record<string, unknown>, prefix: string): Omit<Envelope, 'data'> {
+/** An envelope to be filled: a million are read, and each spread would copy it. */
+function parseAttributes(values: Record<string, unknown>, prefix: string): Mutable<Envelope> {
   const result = attributes.safeParse(values);
   if (!result.success) throw issueError(result.error, prefix, 'not_cloudevent');
   const { type, id: eventId, source, time } = result.data;
-  return { type, eventId, source, ...(time !== undefined && { time }) };
+  const known: Mutable<Envelope> = { type, eventId, source, data: undefined };
+  if (time !== undefined) known.time = time;
+  return known;
 }
+
+export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 function checkVersion(name: string, version: unknown): void {
   if (version === undefined) throw new EventError('not_cloudevent', `${name} is missing`);

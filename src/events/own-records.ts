@@ -10,6 +10,7 @@ import {
   subjectErased,
   subjectKey,
 } from './cloud-event.js';
+import type { ContentEvent } from './event.js';
 import type { LogRecord } from './record.js';
 import { type Remembered, stateHeader } from './sample-state.js';
 import { SUBJECT_PREFIX } from './schemas.js';
@@ -22,7 +23,7 @@ import { formatTime } from './time.js';
 
 /** Says that a record is one of ours, and of which kind. */
 export const OWN_HEADER = 'legonet_record';
-type OwnKind = 'deletion' | 'state' | 'roll';
+type OwnKind = 'deletion' | 'state' | 'encoded' | 'roll';
 const SOURCE = 'urn:legonet:log';
 
 type OwnRecord = {
@@ -70,6 +71,33 @@ export function stateRecord(
   const event = correction ? sampleCorrected(data, meta) : sampleIngested(data, meta);
   const { headers, ...record } = own('state', sampleId, encodeEvent(event));
   return { ...record, headers: { ...headers, ...stateHeader(state) } };
+}
+
+/** How an encoding came of a raw input: by which encoder, and the digest of the content that it is. */
+export type Origin = { readonly encoder: string; readonly digest: string };
+
+/** An event that brought a raw input, as if it had brought the encoding; in a header, what that came of. */
+export function encodedRecord(
+  event: ContentEvent,
+  encoding: Int8Array,
+  { encoder, digest }: Origin,
+): OwnRecord {
+  const { kind, sampleId, label, subjectId, salt, eventId, source, time, trace } = event;
+  const meta = { id: eventId, source, time: formatTime(time), ...(trace && { trace }) };
+  const data = {
+    sampleId,
+    label,
+    ...(subjectId !== undefined && { subjectId }),
+    ...(salt && { salt: Buffer.from(salt).toString('base64') }),
+    encoding: int8Data(encoding),
+  };
+  const isIngest = kind === 'ingested';
+  const written = isIngest ? sampleIngested(data, meta) : sampleCorrected(data, meta);
+  const version = { time, eventId, source, digest };
+  const role = isIngest ? { ingest: version } : { correction: version };
+  const { headers, ...record } = own('encoded', sampleId, encodeEvent(written));
+  const state = stateHeader({ ...role, subjects: new Map(), encoder });
+  return { ...record, headers: { ...headers, ...state } };
 }
 
 /** The key of roll records: a sample's id does not begin so, and a subject's is longer. */

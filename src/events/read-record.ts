@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Envelope, isObject, parseJson, readEnvelope } from './envelope.js';
+import { type Envelope, isObject, type Mutable, parseJson, readEnvelope } from './envelope.js';
 import { EventError, type EventErrorCode } from './error.js';
 import type { ContentEvent, DeletionEvent, Meta, Request, SampleEvent } from './event.js';
 import { issueError } from './issue.js';
@@ -82,17 +82,16 @@ function readContent(
   if (key === null) throw new EventError('missing_key', 'key: expected data.sampleId, found none');
   if (key !== sampleId) throw new EventError('key_mismatch', 'key: expected data.sampleId');
   const remembered = readState(record);
-  return {
-    ...meta,
-    kind,
-    sampleId,
-    label,
-    ...(remembered && { remembered }),
-    ...(subjectId !== undefined && { subjectId }),
-    ...(encoding && { encoding }),
-    ...(input && { input }),
-    ...(salt && { salt }),
-  };
+  const { eventId, source, time, trace } = meta;
+  // Assigned, not spread: a million samples are read in this way.
+  const event: Mutable<ContentEvent> = { eventId, source, time, kind, sampleId, label };
+  if (trace) event.trace = trace;
+  if (remembered) event.remembered = remembered;
+  if (subjectId !== undefined) event.subjectId = subjectId;
+  if (encoding) event.encoding = encoding;
+  if (input) event.input = input;
+  if (salt) event.salt = salt;
+  return event;
 }
 
 /** A null value asks that everything under its key be forgotten. */

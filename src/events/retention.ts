@@ -158,7 +158,9 @@ function retained(state: SampleState, { kind }: Decision): Retained {
 
 function withContent(state: Retained, naming: Naming, role: Role | undefined): Retained {
   const { version, subjectId } = naming;
-  const versioned = role === undefined ? state : { ...state, [role]: version };
+  let versioned = state;
+  if (role === 'ingest') versioned = { ...state, ingest: version };
+  else if (role === 'correction') versioned = { ...state, correction: version };
   return subjectId === undefined ? versioned : withName(versioned, subjectId, version.time);
 }
 

@@ -16,19 +16,19 @@ const HEADER = 'legonet_state';
 export type Remembered = Pick<
   Extract<SampleState, { status: 'retained' }>,
   'ingest' | 'correction' | 'subjects'
->;
+> & {
+  /** Digest of the encoder that has made the record's encoding from a raw input, whose digest its version has. */
+  readonly encoder?: string;
+};
 
 const microseconds = z.string().regex(/^-?\d{1,18}$/);
-const version = z.object({
-  time: microseconds,
-  eventId: id,
-  source: id,
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
-});
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const version = z.object({ time: microseconds, eventId: id, source: id, digest });
 const schema = z.object({
   ingest: version.optional(),
   correction: version.optional(),
   subjects: z.array(z.tuple([id, microseconds])),
+  encoder: digest.optional(),
 });
 
 const written = ({ time, ...rest }: Version) => ({ ...rest, time: String(time) });
@@ -37,11 +37,13 @@ const read = ({ time, ...rest }: z.output<typeof version>): Version => ({
   time: BigInt(time),
 });
 
-export function stateHeader({ ingest, correction, subjects }: Remembered): Record<string, string> {
+export function stateHeader(remembered: Remembered): Record<string, string> {
+  const { ingest, correction, subjects, encoder } = remembered;
   const state = {
     ...(ingest && { ingest: written(ingest) }),
     ...(correction && { correction: written(correction) }),
     subjects: [...subjects].map(([subject, time]) => [subject, String(time)]),
+    ...(encoder !== undefined && { encoder }),
   };
   return { [HEADER]: JSON.stringify(state) };
 }
@@ -52,11 +54,12 @@ export function readState({ headers }: LogRecord): Remembered | undefined {
   if (text === undefined) return undefined;
   const result = schema.safeParse(jsonOf(text));
   if (!result.success) throw new EventError('invalid_state', `${HEADER}: not what Legonet writes`);
-  const { ingest, correction, subjects } = result.data;
+  const { ingest, correction, subjects, encoder } = result.data;
   return {
     ...(ingest && { ingest: read(ingest) }),
     ...(correction && { correction: read(correction) }),
     subjects: new Map(subjects.map(([subject, time]) => [subject, BigInt(time)])),
+    ...(encoder !== undefined && { encoder }),
   };
 }
 

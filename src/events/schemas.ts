@@ -10,7 +10,8 @@ import type { Encoding, Input } from './event.js';
 import { LIMITS } from './record.js';
 import { parseTime } from './time.js';
 
-const { idLength, labelLength, reasonLength, mediaTypeLength, encodingLength } = LIMITS;
+const { idLength, labelLength, reasonLength, mediaTypeLength, encodingLength, recordBytes } =
+  LIMITS;
 
 /** Neither control characters, which logs and terminals act on, nor halves of a surrogate pair. */
 const ID = `[^\\p{Cc}\\p{Cs}]{1,${idLength}}`;
@@ -69,11 +70,15 @@ const wellFormed = z
 
 const bytes = z
   .string()
-  .transform((text, context): Uint8Array => decodeBase64(text) ?? reject(context, NOT_BASE64, text))
+  .transform((text, context): Uint8Array => {
+    const decoded = decodeBase64(text);
+    // In a buffer of their own: they may be handed to another thread.
+    return decoded ? new Uint8Array(decoded) : reject(context, NOT_BASE64, text);
+  })
   .meta({ contentEncoding: 'base64' });
 
 const text = z
-  .object({ text: wellFormed })
+  .object({ text: wellFormed.max(recordBytes) })
   .transform(({ text }): Input => ({ form: 'text', text }));
 
 const media = z
@@ -86,6 +91,9 @@ const media = z
   })
   .transform(({ mediaType, base64 }): Input => ({ form: 'media', mediaType, bytes: base64 }));
 
+/** What an encoding is yet to be made from. */
+export const input = z.union([text, media], 'expected {"text"} or {"mediaType", "base64"}');
+
 const content = z
   .object({
     sampleId,
@@ -96,7 +104,7 @@ const content = z
       .refine((salt) => salt.length === 32, 'expected 32 bytes')
       .optional()
       .describe('Random, known to nobody else: opens the commitment in the audit log.'),
-    input: z.union([text, media], 'expected {"text"} or {"mediaType", "base64"}').optional(),
+    input: input.optional(),
   })
   .refine((data) => (data.encoding === undefined) !== (data.input === undefined), {
     message: 'expected one of encoding and input',

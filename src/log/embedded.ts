@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { LogRecord } from '../events/record.js';
-import { byteaArray, textArray } from '../store/arrays.js';
+import { byteaArray, int8Array, textArray } from '../store/arrays.js';
 import { copyRows, type RawRow } from '../store/copy.js';
-import { type Database, transaction } from '../store/database.js';
+import { type Database, type Queryable, transaction } from '../store/database.js';
 import { keyText } from '../store/key-text.js';
 import { Alarm, listen } from '../store/listen.js';
 import {
@@ -64,7 +64,7 @@ export class EmbeddedLog implements EventLog {
         records.length,
         textArray(records.map(({ key }) => keyText(key))),
         byteaArray(records.map((record) => record.value)),
-        textArray(records.map(({ headers }) => (headers ? JSON.stringify(headers) : null))),
+        textArray(headerTexts(records)),
       ],
     );
     this.#appended.wake();
@@ -128,7 +128,7 @@ export class EmbeddedLog implements EventLog {
         ),
       IN_ORDER,
     );
-    return rows.map(toRecord);
+    return toRecords(rows);
   }
 
   async erase(
@@ -161,6 +161,21 @@ export class EmbeddedLog implements EventLog {
     }));
   }
 
+  async rewrite(client: Queryable, topic: string, records: readonly LogRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    await client.query(
+      `UPDATE log_records l SET value = r.value, headers = r.headers::json
+       FROM unnest($2::int8[], $3::bytea[], $4::text[]) AS r(position, value, headers)
+       WHERE l.topic = $1 AND l.position = r.position`,
+      [
+        topic,
+        int8Array(records.map(({ position }) => position)),
+        byteaArray(records.map(({ value }) => value)),
+        textArray(records.map(({ headers }) => JSON.stringify(headers))),
+      ],
+    );
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#listening;
@@ -169,13 +184,33 @@ export class EmbeddedLog implements EventLog {
 
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-function toRecord([position, key, value, headers, time]: RawRow): LogRecord {
-  return {
-    partition: PARTITION,
-    position: position?.readBigInt64BE() ?? 0n,
-    key: key?.toString('utf8') ?? null,
-    value: value ?? null,
-    headers: headers ? JSON.parse(headers.toString('utf8')) : {},
-    time: time?.readBigInt64BE() ?? 0n,
-  };
+function headerTexts(records: readonly NewRecord[]): (string | null)[] {
+  let last: { headers: NewRecord['headers']; text: string | null } = { headers: {}, text: '{}' };
+  return records.map(({ headers }) => {
+    // Most have the headers of the one before.
+    if (headers !== last.headers) {
+      last = { headers, text: headers ? JSON.stringify(headers) : null };
+    }
+    return last.text;
+  });
 }
+
+function toRecords(rows: readonly RawRow[]): LogRecord[] {
+  let last: { text: Buffer | null; headers: LogRecord['headers'] } = { text: null, headers: {} };
+  return rows.map(([position, key, value, text, time]) => {
+    // Most have the headers of the one before.
+    if (!sameBytes(text ?? null, last.text)) {
+      last = { text: text ?? null, headers: text ? JSON.parse(text.toString('utf8')) : {} };
+    }
+    return {
+      partition: PARTITION,
+      position: position?.readBigInt64BE() ?? 0n,
+      key: key?.toString('utf8') ?? null,
+      value: value ?? null,
+      headers: last.headers,
+      time: time?.readBigInt64BE() ?? 0n,
+    };
+  });
+}
+
+const sameBytes = (a: Buffer | null, b: Buffer | null): boolean => (a && b ? a.equals(b) : a === b);

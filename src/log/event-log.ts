@@ -1,4 +1,5 @@
 import type { LogRecord } from '../events/record.js';
+import type { Queryable } from '../store/database.js';
 import type { Finding } from './finding.js';
 
 /** A record to append. A null value is a deletion of the key; `time` defaults to the log's clock. */
@@ -97,6 +98,11 @@ export interface EventLog {
     erasures: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
   ): Promise<readonly ErasureProgress[]>;
+  /**
+   * Puts other values and headers in the places of records, in a transaction of the projection: what was
+   * there is gone with its commit. Only by a log that keeps all its records, and in the same database.
+   */
+  rewrite?(client: Queryable, topic: string, records: readonly LogRecord[]): Promise<void>;
   /** What an operator should know of it, where it has more to it than the database. */
   examine?(): Promise<readonly Finding[]>;
   close(): Promise<void>;

@@ -8,6 +8,10 @@ export const LIMITS = {
   dimension: 4096,
   adapters: 10_000,
   classes: 1000,
+  /** Units (words or characters) of a text's n-gram. */
+  gramLength: 8,
+  /** Pixels, of what an image is resized to. */
+  imageSide: 1024,
   steps: 100_000,
   batch: 100_000,
 } as const;
@@ -23,13 +27,49 @@ const text = z.string().regex(/^\P{Surrogate}*$/u, 'well-formed Unicode');
 
 const seed = z.union([text.min(1), z.int()], { error: 'a text or a whole number' });
 
-const encoder = z.strictObject({
-  kind: z.literal('identity'),
+/** How an encoder's numbers become int8. */
+const quantised = {
   dimension: z.int().min(1).max(LIMITS.dimension),
   scale: finite.positive(),
   transform: z.enum(['none', 'sqrt']).optional(),
   projection: z.strictObject({ ...pinnedFile, offset: z.boolean().optional() }).optional(),
-});
+};
+
+const gramLength = z.int().min(1).max(LIMITS.gramLength);
+const side = z.int().min(1).max(LIMITS.imageSide);
+
+const encoder = z.discriminatedUnion('kind', [
+  /** Events bring encodings. */
+  z.strictObject({ kind: z.literal('identity'), ...quantised }),
+  /** Counts of a text's n-grams, at their hashes. */
+  z
+    .strictObject({
+      kind: z.literal('hashing-text'),
+      ...quantised,
+      analyzer: z.enum(['word', 'char', 'char_wb']),
+      ngrams: z.tuple([gramLength, gramLength]).optional(),
+      lowercase: z.boolean().optional(),
+      alternateSign: z.boolean().optional(),
+      norm: z.enum(['none', 'l2']).optional(),
+    })
+    .refine(({ ngrams: [least, most] = [1, 1] }) => least <= most, {
+      path: ['ngrams'],
+      message: 'the least length first, then the greatest',
+    })
+    .refine(({ transform, alternateSign }) => transform !== 'sqrt' || alternateSign === false, {
+      path: ['transform'],
+      message: 'sqrt takes no negative counts: set alternateSign to false',
+    }),
+  /** What a layer of a TensorFlow.js model makes of an image. */
+  z.strictObject({
+    kind: z.literal('tfjs'),
+    ...pinnedFile,
+    layer: text.min(1).max(256),
+    input: z.strictObject({ width: side, height: side }),
+    pixels: z.strictObject({ divisor: finite.positive(), offset: finite }),
+    ...quantised,
+  }),
+]);
 
 const keys = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reference'), ...pinnedFile }),
@@ -98,8 +138,14 @@ export function smallestLambda(unknowns: number): number {
 }
 
 /** SHA-256, hex, of the configuration's canonical JSON (RFC 8785); files enter by their digest. */
-export function configurationDigest(configuration: ModelConfiguration): string {
-  const byDigest = JSON.parse(JSON.stringify(configuration), (key, value) =>
+export const configurationDigest = (configuration: ModelConfiguration): string =>
+  canonicalDigest(configuration);
+
+/** The same of the encoder alone: what a raw input becomes depends on nothing else. */
+export const encoderDigest = ({ encoder }: ModelConfiguration): string => canonicalDigest(encoder);
+
+function canonicalDigest(json: unknown): string {
+  const byDigest = JSON.parse(JSON.stringify(json), (key, value) =>
     key === 'file' ? undefined : value,
   );
   const canonical = canonicalize(byDigest) ?? '';

@@ -3,10 +3,12 @@ import { type Keys, prepareKeys } from './activation.js';
 import { littleEndian } from './bytes.js';
 import {
   configurationDigest,
+  encoderDigest,
   LIMITS,
   type ModelConfiguration,
   smallestLambda,
 } from './configuration.js';
+import type { EncoderFiles } from './encoder-files.js';
 import { randomKeys, referenceKeys } from './keys.js';
 import type { Projection, Quantiser } from './quantise.js';
 import { type Shape, unknowns } from './statistics.js';
@@ -22,6 +24,8 @@ export type Matrix = {
 export type Model = {
   readonly configuration: ModelConfiguration;
   readonly digest: string;
+  /** Of the encoder's part of the configuration. */
+  readonly encoderDigest: string;
   readonly quantiser: Quantiser;
   readonly keys: Keys;
   readonly shape: Shape;
@@ -29,7 +33,12 @@ export type Model = {
 };
 
 /** What the configuration's files hold, read and checked against their digests by the caller. */
-export type ModelFiles = { readonly keys?: Matrix; readonly projection?: Matrix };
+export type ModelFiles = {
+  readonly keys?: Matrix;
+  readonly projection?: Matrix;
+  /** Of a tfjs encoder. */
+  readonly encoder?: EncoderFiles;
+};
 
 /** Puts a model together. Throws `invalid_model` when files and configuration do not fit. */
 export function createModel(configuration: ModelConfiguration, files: ModelFiles): Model {
@@ -46,6 +55,7 @@ export function createModel(configuration: ModelConfiguration, files: ModelFiles
   return {
     configuration,
     digest: configurationDigest(configuration),
+    encoderDigest: encoderDigest(configuration),
     quantiser,
     keys: prepareKeys(createKeys(configuration, quantiser, files.keys), adapters, shape.dimension),
     shape,

@@ -27,6 +27,9 @@ export const packedLength = (n: number): number => (n * (n + 1)) / 2;
 const sumsLength = (shape: Shape): number =>
   packedLength(unknowns(shape)) + unknowns(shape) * shape.classes;
 
+/** Of sums over no more members than fit 32 bits. */
+export const sumsBytes = (shape: Shape): number => 4 * sumsLength(shape);
+
 export function emptyStatistics(shape: Shape): Statistics {
   return { count: 0, sums: new Int32Array(sumsLength(shape)) };
 }

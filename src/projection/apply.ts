@@ -1,16 +1,18 @@
+import type { ClientBase } from 'pg';
 import { LegonetError } from '../errors.js';
 import type { LogRecord } from '../events/record.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type Database, sqlState, transaction } from '../store/database.js';
 import { PROJECTION } from '../store/lock.js';
+import { handOver } from '../store/removed-members.js';
 import type { Changes } from './changes.js';
 import { fold, type Item } from './fold.js';
 import { letterOf } from './letters.js';
 import { load } from './load.js';
 import { lockOffset, moveOffset, type Place } from './offset.js';
 import { namedBy, type Prepared } from './prepare.js';
-import { write, writeLetter } from './write.js';
+import { type RemovedSample, write, writeLetter } from './write.js';
 
 export type ApplyOptions = {
   readonly database: Database;
@@ -18,6 +20,8 @@ export type ApplyOptions = {
   readonly kernel: Kernel;
   /** Whether the log keeps the last record of a key alone. */
   readonly compacts: boolean;
+  /** Puts records into the log in the place of those with raw inputs, in the projection's transaction. */
+  readonly rewrite?: (client: ClientBase, records: readonly LogRecord[]) => Promise<void>;
   /** The W3C trace context of what applies them. */
   readonly traceparent?: string | null;
   /** Told each point passed; tests end the process there. */
@@ -100,7 +104,15 @@ const ATTEMPTS = 20;
 
 /** Returns false, and changes nothing, if samples would have to go and this transaction is not alone. */
 async function applyAtOnce(
-  { database, model, kernel, compacts, traceparent = null, reached = () => {} }: ApplyOptions,
+  {
+    database,
+    model,
+    kernel,
+    compacts,
+    rewrite,
+    traceparent = null,
+    reached = () => {},
+  }: ApplyOptions,
   place: Place,
   items: readonly Item[],
   last: LogRecord,
@@ -113,12 +125,15 @@ async function applyAtOnce(
     async (client) => {
       const replaying = await lockOffset(client, place);
       const known = await load(client, namedBy(items), replaying);
-      const changes = fold(known, items, { classes: model.configuration.classes, compacts });
+      const { configuration, encoderDigest: encoder } = model;
+      const changes = fold(known, items, { classes: configuration.classes, encoder, compacts });
       if (!alone && changes.tombstones.size > 0) throw NOT_ALONE;
       reached('project.folded');
       const { partition, position } = last;
       const mark = { partition, position, traceparent };
-      await write(client, { kernel, shape: model.shape }, changes, mark);
+      const arithmetic = { kernel, shape: model.shape, handOver: handOverTo(database) };
+      await write(client, arithmetic, changes, mark);
+      await rewrite?.(client, encodedOf(items));
       await moveOffset(client, place, position + 1n, addedBy(changes));
       reached('project.before-commit');
       return true;
@@ -131,6 +146,15 @@ async function applyAtOnce(
   if (done) reached('project.after-commit');
   return done;
 }
+
+/** Records that have their encoding in the place of a raw input. */
+const encodedOf = (items: readonly Item[]): LogRecord[] =>
+  items.flatMap((item) => (item.kind === 'content' && item.wasInput ? [item.record] : []));
+const handOverTo = (database: Database) => (removed: readonly RemovedSample[]) =>
+  handOver(
+    database,
+    removed.map(({ at, by, encoding, label }) => ({ ...at, by, encoding, label })),
+  );
 
 /** How many samples more are retained. */
 const addedBy = ({ samples }: Changes): number =>

@@ -14,7 +14,11 @@ import { Tracks } from './tracks.js';
 type Of<Kind extends Interpreted['kind']> = Extract<Interpreted, { kind: Kind }>;
 /** Content, its nearest adapters, and what it is committed to. */
 export type Placed = Content & { readonly adapters: readonly number[]; readonly seal: Seal };
-type ContentItem = Of<'content'> & Pick<Placed, 'adapters' | 'seal'>;
+type ContentItem = Of<'content'> &
+  Pick<Placed, 'adapters' | 'seal'> & {
+    /** Its record has the encoding in the place of the raw input that is in the log. */
+    readonly wasInput: boolean;
+  };
 type DeletionItem = Of<'deletion'> & { readonly request: SealedRequest };
 
 /** A record that can be applied, with the memberships of its content. */
@@ -22,6 +26,8 @@ export type Item = ContentItem | DeletionItem | Of<'rejected'> | Of<'roll'>;
 
 export type FoldOptions = {
   readonly classes: readonly string[];
+  /** Digest of the encoder. */
+  readonly encoder: string;
   /** Whether the log keeps the last record of a key alone. */
   readonly compacts: boolean;
 };
@@ -50,20 +56,21 @@ class Fold {
   readonly #requests: RequestRow[] = [];
   readonly #restatements: Restatements | null;
 
-  constructor(known: Known, { classes, compacts }: FoldOptions) {
-    this.letters = new Letters(classes);
+  constructor(known: Known, { classes, encoder, compacts }: FoldOptions) {
+    this.letters = new Letters(classes, encoder);
     this.#known = known;
     this.#restatements = compacts ? new Restatements() : null;
     this.#tracks = new Tracks(known);
   }
 
-  /** Returns what the record has said. */
-  content({ event, content, adapters, seal, record }: ContentItem): readonly Fact[] {
+  /** Returns what the log may count on that the record says. */
+  content({ event, content, adapters, seal, record, wasInput }: ContentItem): readonly Fact[] {
     const facts = factsOf(event, content.digest);
     const { label, encoding, digest } = content;
     const placed = { label, encoding, digest, adapters, seal };
     for (const fact of facts) this.#apply(event, fact, record, fact === facts[0] ? placed : null);
-    return facts;
+    // A raw input must go: with its encoding everything is said again.
+    return wasInput ? [] : facts;
   }
 
   /** Applies one fact of a record; its content is the record's own, or null if it is only remembered. */

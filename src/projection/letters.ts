@@ -1,9 +1,11 @@
 import { encodeEvent, int8Data, sampleIngested } from '../events/cloud-event.js';
+import type { ContentEvent } from '../events/event.js';
+import { encodedRecord } from '../events/own-records.js';
 import type { LogRecord } from '../events/record.js';
 import { formatTime } from '../events/time.js';
 import type { Version } from '../events/version.js';
-import type { Letter, Position } from './changes.js';
-import type { Interpreted } from './interpret.js';
+import type { Letter, Position, StoredSample } from './changes.js';
+import { type Interpreted, isFromInput } from './interpret.js';
 import type { Track } from './tracks.js';
 import { positionOf } from './tracks.js';
 
@@ -12,12 +14,15 @@ const CONFLICT = 'conflicting_content';
 /** The dead letters of a batch. Conflicts are one to a sample and content, whatever came how often. */
 export class Letters {
   readonly #classes: readonly string[];
+  readonly #encoder: string;
   readonly #rejected: Letter[] = [];
   readonly #conflicts = new Map<string, Letter>();
   readonly #withdrawn = new Map<string, Pick<Letter, 'key' | 'digest'>>();
 
-  constructor(classes: readonly string[]) {
+  /** Names of the classes, and the encoder's digest. */
+  constructor(classes: readonly string[], encoder: string) {
     this.#classes = classes;
+    this.#encoder = encoder;
   }
 
   reject({ record, code, reason }: Extract<Interpreted, { kind: 'rejected' }>): void {
@@ -39,9 +44,11 @@ export class Letters {
     const at: Position | null = sample?.ingestAt ?? null;
     if (!sample || !at) return;
     const label = this.#classes[sample.label] ?? '';
-    const value = replaces ? reconstructed(sampleId, label, sample.encoding, displaced) : null;
+    const record = replaces
+      ? this.#reconstructed({ ...displaced, kind: 'ingested', sampleId, label }, sample, displaced)
+      : { value: null, headers: {} };
     const reason = 'an earlier ingest of this sample, with other content, has arrived since';
-    const letter = { at, key: sampleId, value, headers: {}, time: displaced.time };
+    const letter = { at, key: sampleId, ...record, time: displaced.time };
     this.#add({ ...letter, code: CONFLICT, reason, digest: displaced.digest });
   }
 
@@ -62,6 +69,21 @@ export class Letters {
     return { letters: [...rejected, ...conflicts], withdrawn: [...this.#withdrawn.values()] };
   }
 
+  #reconstructed(
+    event: ContentEvent,
+    { label, encoding }: StoredSample,
+    version: Version,
+  ): Pick<Letter, 'value' | 'headers'> {
+    if (isFromInput(label, encoding, version)) {
+      const { digest } = version;
+      return encodedRecord(event, encoding, { encoder: this.#encoder, digest });
+    }
+    const { sampleId, eventId: id, source, time } = event;
+    const data = { sampleId, label: event.label, encoding: int8Data(encoding) };
+    const written = sampleIngested(data, { id, source, time: formatTime(time) });
+    return { value: encodeEvent(written), headers: {} };
+  }
+
   #add(letter: Letter): void {
     const id = `${letter.digest} ${letter.key}`;
     if (!this.#conflicts.has(id)) this.#conflicts.set(id, letter);
@@ -72,14 +94,4 @@ export class Letters {
 export function letterOf(record: LogRecord, code: string, reason: string): Letter {
   const { key, value, headers, time } = record;
   return { at: positionOf(record), key, value, headers, time, code, reason, digest: null };
-}
-
-function reconstructed(
-  sampleId: string,
-  label: string,
-  encoding: Int8Array,
-  { eventId, source, time }: Version,
-): Uint8Array {
-  const data = { sampleId, label, encoding: int8Data(encoding) };
-  return encodeEvent(sampleIngested(data, { id: eventId, source, time: formatTime(time) }));
 }

@@ -1,5 +1,7 @@
 import type { LogRecord } from '../events/record.js';
+import type { Encoder } from '../model/encoder.js';
 import type { Model } from '../model/model.js';
+import { encodeItems } from './encode.js';
 import type { Item } from './fold.js';
 import { type Interpreted, interpret } from './interpret.js';
 import type { Named } from './load.js';
@@ -18,16 +20,18 @@ export type Prepared = {
 export type PrepareOptions = {
   readonly model: Model;
   readonly activate: Activate;
+  /** Of raw inputs; null where events bring encodings. */
+  readonly encoder: Encoder | null;
   /** From a deletion until everything must be gone. */
   readonly erasureDeadlineMs: number;
 };
 
-/** All of a batch's work that needs no database: reading, checking, quantising, activating, sealing. */
+/** All of a batch's work that needs no database: reading, checking, encoding, quantising, activating, sealing. */
 export async function prepare(
-  { model, activate, erasureDeadlineMs }: PrepareOptions,
+  { model, activate, encoder, erasureDeadlineMs }: PrepareOptions,
   records: readonly LogRecord[],
 ): Promise<Prepared> {
-  const read: Exclude<Interpreted, { kind: 'stopping' }>[] = [];
+  const readable: Exclude<Interpreted, { kind: 'stopping' }>[] = [];
   let stopping: Prepared['stopping'] = null;
   for (const record of records) {
     const item = interpret(model, record);
@@ -35,8 +39,9 @@ export async function prepare(
       stopping = item;
       break;
     }
-    read.push(item);
+    readable.push(item);
   }
+  const read = await encodeItems({ model, encoder }, readable);
   const contents = read.flatMap((item) => (item.kind === 'content' ? [item.content.encoding] : []));
   const { dimension } = model.shape;
   const encodings = new Int8Array(contents.length * dimension);
@@ -54,12 +59,12 @@ export async function prepare(
     if (item.kind === 'deletion') {
       return { ...item, request: sealRequest(saltOf(i), item.event, record, erasureDeadlineMs) };
     }
-    const from = next++ * activated;
-    const { kind, event, content } = item;
-    const adapters = Array.from(active.subarray(from, from + activated));
+    const { kind, event, content, wasInput } = item;
+    const adapters: number[] = [];
+    for (let end = next + activated; next < end; next++) adapters.push(active[next] as number);
     const { sampleId, label } = event;
     const seal = sealSample(event.salt ?? saltOf(i), sampleId, label, content.encoding, adapters);
-    return { record, kind, event, content, adapters, seal };
+    return { record, kind, event, content, wasInput, adapters, seal };
   });
   return { items, stopping };
 }

@@ -7,7 +7,7 @@ import { type ApplyOptions, apply, skip } from './apply.js';
 import { type Prepared, type PrepareOptions, prepare } from './prepare.js';
 import { causesOf } from './traces.js';
 
-export type ProjectorOptions = Omit<ApplyOptions, 'compacts' | 'traceparent'> &
+export type ProjectorOptions = Omit<ApplyOptions, 'compacts' | 'rewrite' | 'traceparent'> &
   PrepareOptions & {
     readonly log: EventLog;
     readonly topic: string;
@@ -124,7 +124,7 @@ class Places {
   /** Returns the next position. */
   async #step(partition: number, next: bigint, prepared: Prepared): Promise<bigint> {
     const { log, topic, group } = this.#options;
-    const options = { ...this.#options, compacts: log.compacts };
+    const options = { ...this.#options, ...logOptions(log, topic) };
     const { items, stopping } = prepared;
     const count = items.length + (stopping ? 1 : 0);
     const messages = { system: log.system, topic, partition, group, count };
@@ -141,6 +141,16 @@ class Places {
       throw error;
     }
   }
+}
+
+/** How what it projects is forgotten or kept by the log. */
+export function logOptions(
+  log: EventLog,
+  topic: string,
+): Pick<ApplyOptions, 'compacts' | 'rewrite'> {
+  const { compacts } = log;
+  if (compacts || !log.rewrite) return { compacts };
+  return { compacts, rewrite: async (client, records) => log.rewrite?.(client, topic, records) };
 }
 
 const first = (records: readonly LogRecord[]): bigint => records[0]?.position ?? 0n;

@@ -54,16 +54,28 @@ export class Tracks {
     const payloads = sample ? withPayload(sample, record) : null;
     if (state === old && !content && payloads === (sample?.payloads ?? null)) return;
     const at = positionOf(record);
-    const placed = content ? { at, ...this.#sealed(sampleId, content) } : null;
+    const placed = content ? this.#placed(sampleId, content, at) : null;
     if (sample && placed) this.#gone.push({ sampleId, sample, because: null });
     const ingestIsNew = old.status !== 'retained' || old.ingest !== state.ingest;
     const ingestAt = state.ingest ? (ingestIsNew ? at : (sample?.ingestAt ?? at)) : null;
-    const base = sample ?? (placed && { ...placed, first: at });
-    if (!base) return;
-    this.#tracks.set(sampleId, {
+    const now = placed ?? sample;
+    if (!now) return;
+    const { label, encoding, adapters, seal, leaf } = now;
+    const first = sample?.first ?? at;
+    // Named one by one: a million are made, and spreads are slow.
+    const next: StoredSample = {
       state,
-      sample: { ...base, ...placed, state, ingestAt, payloads },
-    });
+      at: now.at,
+      first,
+      ingestAt,
+      label,
+      encoding,
+      adapters,
+      seal,
+      leaf,
+      payloads,
+    };
+    this.#tracks.set(sampleId, { state, sample: next });
     this.#index(sampleId, state);
   }
 
@@ -105,11 +117,11 @@ export class Tracks {
   }
 
   /** With the seal that it had before a replay, if that is what it is. */
-  #sealed(sampleId: string, { label, encoding, adapters, seal, digest }: Placed) {
+  #placed(sampleId: string, { label, encoding, adapters, seal, digest }: Placed, at: Position) {
     const saved = this.#known.savedSeals.get(sampleId);
-    if (saved?.digest !== digest) return { label, encoding, adapters, seal, leaf: null };
+    if (saved?.digest !== digest) return { at, label, encoding, adapters, seal, leaf: null };
     this.#restored.add(sampleId);
-    return { label, encoding, adapters, seal: saved.seal, leaf: saved.leaf };
+    return { at, label, encoding, adapters, seal: saved.seal, leaf: saved.leaf };
   }
 
   #before(sampleId: string): Track {

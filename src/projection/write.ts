@@ -13,8 +13,16 @@ import { writeGone } from './write-gone.js';
 import { placeRequests, writeRequests } from './write-requests.js';
 import { insertMemberships, insertSamples } from './write-samples.js';
 
-/** What subtracting a removed sample from the kept statistics needs. */
-export type Arithmetic = { readonly kernel: Kernel; readonly shape: Shape };
+/** What taking a removed sample out of the kept statistics needs. */
+export type Arithmetic = {
+  readonly kernel: Kernel;
+  readonly shape: Shape;
+  /** Leaves it to the next build, unless it returns false. */
+  readonly handOver: (removed: readonly RemovedSample[]) => boolean;
+};
+
+/** A sample's content, and the record that took it away. */
+export type RemovedSample = StoredSample & { readonly sampleId: string; readonly by: Position };
 
 /** A batch's last record, and the W3C trace context of what projects it. */
 export type Mark = Position & { readonly traceparent: string | null };
@@ -30,12 +38,7 @@ export async function write(
   const leaves = leavesOf(changes, requests);
   const batch = leaves.entries.length > 0 ? await queueEntries(client, leaves.entries) : 0n;
   // What only repeats something known has left its row as it was.
-  const samples = changes.samples
-    .filter(({ before, after }) => before !== after)
-    .map((one) => ({
-      ...one,
-      after: one.after && { ...one.after, leaf: placeOf(one.after, leaves, batch) },
-    }));
+  const samples = changes.samples.filter(({ before, after }) => before !== after);
   const moved = samples.filter(({ before, after }) => !samePlace(before, after));
   const removed = moved.flatMap(({ sampleId, before, after }) => {
     const by = after?.at ?? changes.tombstones.get(sampleId)?.at;
@@ -46,7 +49,7 @@ export async function write(
   // What came and was deleted within the batch changes no set; its deletion too is shown by a version.
   await markDirty(client, passing(changes), last, true);
   await deleteSamples(client, samples);
-  await insertSamples(client, samples);
+  await insertSamples(client, samples, (sample) => placeOf(sample, leaves, batch));
   await insertMemberships(client, added);
   await keepContent(client, added);
   await markDirty(client, added, last, false);
@@ -72,15 +75,15 @@ const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
 
 async function remove(
   client: ClientBase,
-  { kernel, shape }: Arithmetic,
-  removed: readonly (StoredSample & { readonly sampleId: string; readonly by: Position })[],
+  { kernel, shape, handOver }: Arithmetic,
+  removed: readonly RemovedSample[],
   last: Mark,
 ): Promise<void> {
   const members: RemovedMember[] = removed.flatMap(({ at, label, encoding, adapters }) =>
     adapters.map((adapter) => ({ ...at, adapter, label, encoding })),
   );
   await lockAdapters(client, [...new Set(members.map(({ adapter }) => adapter))]);
-  await subtractRemoved(client, kernel, shape, members);
+  if (!handOver(removed)) await subtractRemoved(client, kernel, shape, members, last);
   const places = [
     int4Array(members.map(({ partition }) => partition)),
     int8Array(members.map(({ position }) => position)),
@@ -130,8 +133,9 @@ async function markDirty(
   last: Mark,
   removal: boolean,
 ): Promise<void> {
-  const adapters = [...new Set(samples.flatMap((sample) => sample.adapters))];
-  if (adapters.length === 0) return;
+  const marked = new Set<number>();
+  for (const { adapters } of samples) for (const adapter of adapters) marked.add(adapter);
+  if (marked.size === 0) return;
   await client.query(
     `INSERT INTO dirty_adapters AS d (adapter, partition, position, removed, traceparent)
      SELECT adapter, $2, $3, CASE WHEN $4 THEN $3::int8 END, $5
@@ -139,7 +143,7 @@ async function markDirty(
      ON CONFLICT (adapter, partition) DO UPDATE
        SET position = excluded.position, removed = coalesce(excluded.removed, d.removed),
            traceparent = coalesce(excluded.traceparent, d.traceparent)`,
-    [int4Array(adapters), last.partition, last.position, removal, last.traceparent],
+    [int4Array([...marked]), last.partition, last.position, removal, last.traceparent],
   );
 }
 

@@ -46,13 +46,14 @@ export async function publishPending(options: PublisherOptions): Promise<number[
     await send(log, topic, rows);
     reached('publish.after-append');
     await transaction(database.pool, async (client) => {
-      await client.query('UPDATE outbox SET published_at = now() WHERE id = ANY($1::int8[])', [
-        int8Array(rows.map(({ id }) => id)),
-      ]);
-      await client.query('UPDATE versions SET published_at = now() WHERE version = ANY($1)', [
-        published,
-      ]);
-      await client.query(`SELECT pg_notify('legonet_published', '')`);
+      await client.query(
+        `WITH sent AS (
+           UPDATE outbox SET published_at = now() WHERE id = ANY($1::int8[])
+         ), published AS (
+           UPDATE versions SET published_at = now() WHERE version = ANY($2)
+         ) SELECT pg_notify('legonet_published', '')`,
+        [int8Array(rows.map(({ id }) => id)), published],
+      );
       reached('publish.before-commit');
     });
     reached('publish.after-commit');

@@ -1,5 +1,8 @@
 import { stateRecord } from '../events/own-records.js';
+import { contentInForce } from '../events/retention.js';
 import type { Model } from '../model/model.js';
+import type { StoredSample } from '../projection/changes.js';
+import { isFromInput } from '../projection/interpret.js';
 import { loadSamples } from '../projection/load.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import { transaction } from '../store/database.js';
@@ -36,7 +39,8 @@ export async function restate(options: RestateOptions): Promise<void> {
       const sample = samples.get(sample_id);
       const label = model.configuration.classes[sample?.label ?? -1];
       if (!sample || label === undefined) return [];
-      return [{ ...stateRecord(sample_id, label, sample.encoding, sample.state), partition }];
+      const record = stateRecord(sample_id, label, sample.encoding, rememberedOf(model, sample));
+      return [{ ...record, partition }];
     });
     reached('restate.before');
     await log.append(topic, records);
@@ -52,4 +56,10 @@ export async function restate(options: RestateOptions): Promise<void> {
       ],
     );
   }
+}
+
+function rememberedOf({ encoderDigest }: Model, { label, encoding, state }: StoredSample) {
+  const version = contentInForce(state);
+  const fromInput = version && isFromInput(label, encoding, version);
+  return fromInput ? { ...state, encoder: encoderDigest } : state;
 }

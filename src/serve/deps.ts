@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { EventLog } from '../log/event-log.js';
+import type { Encoder } from '../model/encoder.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import type { Topics } from '../settings.js';
@@ -32,6 +33,8 @@ export type ServeOptions = {
   readonly erasureDeadlineMs: number;
   readonly model: Model;
   readonly kernel: Kernel;
+  /** Of raw inputs; null where events bring encodings. */
+  readonly encoder: Encoder | null;
   readonly access: Access;
   /** Requests a minute that one token, or one address without, may make. */
   readonly ratePerMinute: number;

@@ -88,7 +88,8 @@ export const eventRoutes: readonly Route[] = [
 function check(model: Model, event: Incoming): Checked | Omit<Fault, 'index'> {
   const time = BigInt(Date.now()) * 1000n;
   const read = interpret(model, { ...event, partition: 0, position: 0n, time });
-  if (read.kind === 'content') return { id: read.event.eventId, scope: 'ingest' };
+  if (read.kind === 'content' || read.kind === 'input')
+    return { id: read.event.eventId, scope: 'ingest' };
   if (read.kind === 'deletion') return { id: read.event.eventId, scope: 'delete' };
   if (read.kind === 'roll') return { code: 'unknown_type', detail: 'not an event of a sample' };
   return { code: read.code, detail: read.reason };

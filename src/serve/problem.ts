@@ -39,6 +39,7 @@ const STATUS: Readonly<Record<string, number>> = {
   no_version: 404,
   no_model: 404,
   version_retired: 503,
+  encoder_unavailable: 503,
   invalid_tile_path: 400,
   no_deletion: 404,
   nothing_deleted: 404,

@@ -25,6 +25,9 @@ export function quickCompute(
     build: (task, snapshot) => (builds++ < IN_LINE ? inline : threads).build(task, snapshot),
     parallel: threads.parallel,
     ready: () => (builds < IN_LINE ? inline : threads).ready(),
+    kept: async () => {
+      await Promise.all([inline.kept(), threads.kept()]);
+    },
     close: async () => {
       await Promise.allSettled([inline.close(), threads.close()]);
     },

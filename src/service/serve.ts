@@ -95,7 +95,7 @@ async function serve(
   signal: AbortSignal,
   onListening: (url: string) => void = () => {},
 ): Promise<void> {
-  const { settings, log, model, kernel, logger } = service;
+  const { settings, log, model, kernel, encoder, logger } = service;
   const access = await openAccess(settings);
   const database = openDatabase(service.database.url, CONNECTIONS, LIMITS);
   let http: HttpService | undefined;
@@ -108,6 +108,7 @@ async function serve(
         log,
         model,
         kernel,
+        encoder,
         logger,
         access,
         ratePerMinute: settings.http.ratePerMinute,

@@ -3,16 +3,19 @@ import type { Compute } from '../build/compute.js';
 import { type Training, threadCompute } from '../build/threads.js';
 import { engineOf } from '../engine/choose.js';
 import type { Engine } from '../engine/engine.js';
+import { openEncoder } from '../engine/open-encoder.js';
 import { engineNamed } from '../engine/trainer.js';
 import type { LegonetError } from '../errors.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import type { EventLog } from '../log/event-log.js';
+import type { Encoder } from '../model/encoder.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { keepSigner } from '../publish/keep-signer.js';
 import type { OpenSigner } from '../publish/sign.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
+import { loadEncoder } from '../store/encoder.js';
 import { requireModel } from '../store/model.js';
 import { pinBackend } from './backend.js';
 import type { Observe } from './observe.js';
@@ -25,6 +28,8 @@ export type Service = {
   readonly model: Model;
   readonly kernel: Kernel;
   readonly compute: Compute;
+  /** Of raw inputs; null where events bring encodings. */
+  readonly encoder: Encoder | null;
   /** What TensorFlow runs on; null if the model needs none. */
   readonly engine: Engine | null;
   readonly logger: Logger;
@@ -67,7 +72,14 @@ export async function openService(
     : engineOf(model.configuration, asked);
   if (engine) base.logger.info({ event: 'engine_chosen', engine }, `TensorFlow runs ${engine}`);
   const kernel = await loadWasmKernel();
+  const encoder = await openEncoder(model, {
+    engine: asked,
+    files: (sha256) => loadEncoder(base.database.pool, sha256),
+  });
   const compute = makeCompute(base.database.url, kernel, model, pinned && { pinned, asked });
   const signer = keepSigner(base.settings, base.database);
-  return { ...base, model, kernel, compute, engine, signer, close: () => compute.close() };
+  const close = async () => {
+    await Promise.all([compute.close(), encoder?.close()]);
+  };
+  return { ...base, model, kernel, encoder, compute, engine, signer, close };
 }

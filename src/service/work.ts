@@ -13,6 +13,8 @@ import { restate } from '../publish/restate.js';
 import { signLog } from '../publish/sign.js';
 import type { Role } from '../store/lock.js';
 import { readDeletionSeconds } from '../store/measures.js';
+import { expectRemoved } from '../store/removed-members.js';
+import { dropOldStatistics } from '../store/statistics.js';
 import { erasureAlarm } from './erasure-alarm.js';
 import { together, whenever } from './loops.js';
 import type { Service } from './service.js';
@@ -41,15 +43,21 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
     );
   },
   build: async (service, signal) => {
-    let cleared = false;
+    const { database } = service;
     // On another backend than the model's, nothing is begun that could not be brought to its end.
     if (service.model.configuration.adapter.kind === 'softmax') await service.compute.ready();
-    await whenever(service.database, 'legonet_projected', signal, async () => {
+    const expectNoMore = expectRemoved(database);
+    let cleared = false;
+    await whenever(database, 'legonet_projected', signal, async () => {
       const wait = await buildWhenDue(service, signal);
       // Afterwards: a deletion does not wait for what a leader that died has left.
-      if (!cleared) await endOldBuilds(service.database);
+      if (!cleared) await Promise.all([endOldBuilds(database), dropOldStatistics(database.pool)]);
       cleared = true;
       return wait;
+    }).finally(() => {
+      expectNoMore();
+      // Whoever has the role next, a replay too, meets no sums from before.
+      return service.compute.kept();
     });
   },
   publish: (service, signal) => {

@@ -6,23 +6,25 @@ function arrayOf<T>(
   oid: number,
   values: readonly (T | null)[],
   size: (value: T) => number,
-  write: (out: Buffer, at: number, value: T) => void,
+  write: (out: Buffer, at: number, value: T, view: DataView) => void,
 ): Buffer {
   let length = 20;
   for (const value of values) length += 4 + (value === null ? 0 : size(value));
   const out = Buffer.allocUnsafe(length);
-  out.writeInt32BE(values.length === 0 ? 0 : 1, 0);
-  out.writeInt32BE(1, 4);
-  out.writeInt32BE(oid, 8);
+  // Numbers are written through it at a fraction of what Buffer's own methods take.
+  const view = new DataView(out.buffer, out.byteOffset, length);
+  view.setInt32(0, values.length === 0 ? 0 : 1);
+  view.setInt32(4, 1);
+  view.setInt32(8, oid);
   if (values.length === 0) return out.subarray(0, 12);
-  out.writeInt32BE(values.length, 12);
-  out.writeInt32BE(1, 16);
+  view.setInt32(12, values.length);
+  view.setInt32(16, 1);
   let at = 20;
   for (const value of values) {
     const bytes = value === null ? 0 : size(value);
-    out.writeInt32BE(value === null ? -1 : bytes, at);
+    view.setInt32(at, value === null ? -1 : bytes);
     at += 4;
-    if (value !== null) write(out, at, value);
+    if (value !== null) write(out, at, value, view);
     at += bytes;
   }
   return out;
@@ -33,7 +35,7 @@ export const int2Array = (values: readonly (number | null)[]): Buffer =>
     21,
     values,
     () => 2,
-    (out, at, value) => out.writeInt16BE(value, at),
+    (_, at, value, view) => view.setInt16(at, value),
   );
 
 export const int4Array = (values: readonly (number | null)[]): Buffer =>
@@ -41,7 +43,7 @@ export const int4Array = (values: readonly (number | null)[]): Buffer =>
     23,
     values,
     () => 4,
-    (out, at, value) => out.writeInt32BE(value, at),
+    (_, at, value, view) => view.setInt32(at, value),
   );
 
 export const int8Array = (values: readonly (bigint | null)[]): Buffer =>
@@ -49,7 +51,7 @@ export const int8Array = (values: readonly (bigint | null)[]): Buffer =>
     20,
     values,
     () => 8,
-    (out, at, value) => out.writeBigInt64BE(value, at),
+    (_, at, value, view) => view.setBigInt64(at, value),
   );
 
 export const textArray = (values: readonly (string | null)[]): Buffer =>

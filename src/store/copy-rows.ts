@@ -3,43 +3,51 @@
  * other. For `copyInto`: header and trailer are not written here.
  */
 export class CopyRows {
-  #bytes = Buffer.allocUnsafe(1 << 16);
+  #bytes: Buffer;
+  /** The same memory: numbers are written through it, at a fraction of what Buffer's own methods take. */
+  #view: DataView;
   #length = 0;
+
+  /** For about so many bytes: more is possible, and costs a copy. */
+  constructor(size = 1 << 16) {
+    this.#bytes = Buffer.allocUnsafe(size);
+    this.#view = viewOf(this.#bytes);
+  }
 
   /** Begins a row of so many fields. */
   row(fields: number): this {
     this.#reserve(2);
-    this.#length = this.#bytes.writeInt16BE(fields, this.#length);
+    this.#view.setInt16(this.#length, fields);
+    this.#length += 2;
     return this;
   }
 
   int2(value: number): this {
     this.#field(2);
-    this.#length = this.#bytes.writeInt16BE(value, this.#length);
+    this.#view.setInt16(this.#length, value);
+    this.#length += 2;
     return this;
   }
 
   int4(value: number | null): this {
     if (value === null) return this.#null();
     this.#field(4);
-    this.#length = this.#bytes.writeInt32BE(value, this.#length);
+    this.#view.setInt32(this.#length, value);
+    this.#length += 4;
     return this;
   }
 
   int8(value: bigint | null): this {
     if (value === null) return this.#null();
     this.#field(8);
-    this.#length = this.#bytes.writeBigInt64BE(value, this.#length);
+    this.#view.setBigInt64(this.#length, value);
+    this.#length += 8;
     return this;
   }
 
   text(value: string | null): this {
     if (value === null) return this.#null();
-    const length = Buffer.byteLength(value);
-    this.#field(length);
-    this.#bytes.write(value, this.#length);
-    this.#length += length;
-    return this;
+    return this.#string(value);
   }
 
   bytea(value: Uint8Array | Int8Array | null): this {
@@ -50,27 +58,25 @@ export class CopyRows {
     return this;
   }
 
+  /** A bytea, from hexadecimal digits. */
+  hex(value: string | null): this {
+    if (value === null) return this.#null();
+    this.#field(value.length / 2);
+    this.#length += this.#bytes.write(value, this.#length, 'hex');
+    return this;
+  }
+
   int4Array(values: readonly number[]): this {
     this.#field(20 + 8 * values.length);
     // Dimensions, no nulls, element type; then length and lower bound of the one dimension.
-    for (const head of [1, 0, INT4, values.length, 1]) {
-      this.#length = this.#bytes.writeInt32BE(head, this.#length);
-    }
-    for (const value of values) {
-      this.#length = this.#bytes.writeInt32BE(4, this.#length);
-      this.#length = this.#bytes.writeInt32BE(value, this.#length);
-    }
+    for (const head of [1, 0, INT4, values.length, 1]) this.#int4(head);
+    for (const value of values) this.#int4(4).#int4(value);
     return this;
   }
 
   jsonb(value: string | null): this {
     if (value === null) return this.#null();
-    const length = Buffer.byteLength(value);
-    this.#field(1 + length);
-    this.#bytes[this.#length] = JSONB_VERSION;
-    this.#bytes.write(value, this.#length + 1);
-    this.#length += 1 + length;
-    return this;
+    return this.#string(JSONB_VERSION + value);
   }
 
   bytes(): Buffer {
@@ -79,13 +85,27 @@ export class CopyRows {
 
   #null(): this {
     this.#reserve(4);
-    this.#length = this.#bytes.writeInt32BE(-1, this.#length);
+    return this.#int4(-1);
+  }
+
+  #string(value: string): this {
+    // In UTF-8 no unit of UTF-16 takes more than three bytes.
+    this.#reserve(4 + 3 * value.length);
+    const length = this.#bytes.write(value, this.#length + 4);
+    this.#int4(length);
+    this.#length += length;
     return this;
   }
 
   #field(length: number): void {
     this.#reserve(4 + length);
-    this.#length = this.#bytes.writeInt32BE(length, this.#length);
+    this.#int4(length);
+  }
+
+  #int4(value: number): this {
+    this.#view.setInt32(this.#length, value);
+    this.#length += 4;
+    return this;
   }
 
   #reserve(length: number): void {
@@ -93,8 +113,13 @@ export class CopyRows {
     const larger = Buffer.allocUnsafe(2 * (this.#length + length));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
+    this.#view = viewOf(larger);
   }
 }
 
+const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView =>
+  new DataView(buffer, byteOffset, length);
+
 const INT4 = 23;
-const JSONB_VERSION = 1;
+/** What jsonb is sent with: its version, in one byte. */
+const JSONB_VERSION = '\x01';

@@ -4,6 +4,7 @@ import { littleEndian } from '../model/bytes.js';
 import { parseConfiguration } from '../model/configuration.js';
 import { createModel, type Model, type ModelFiles, storedFiles } from '../model/model.js';
 import { type Database, type Queryable, transaction } from './database.js';
+import { saveEncoder } from './encoder.js';
 
 /** Of encoder and adapters; what a model runs on depends on them. */
 type Kinds = Readonly<Record<'encoder' | 'adapter', { readonly kind: string }>>;
@@ -66,6 +67,7 @@ export async function saveModel(
       ],
     );
     if (inserted.rowCount === 1) {
+      if (files.encoder) await saveEncoder(client, files.encoder);
       await client.query('INSERT INTO adapters (adapter) SELECT generate_series(0, $1::int - 1)', [
         configuration.adapters,
       ]);

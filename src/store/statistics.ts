@@ -4,22 +4,33 @@ import {
   accumulate,
   decodeStatistics,
   encodeStatistics,
+  type Rows,
   type Shape,
   type Statistics,
+  unknowns,
 } from '../model/statistics.js';
 import { copyRow } from './copy.js';
 import type { Queryable } from './database.js';
 
 /*
- * Kept statistics are the sums over an adapter's members with positions before `through`. Whoever
- * takes a member away subtracts it in the same transaction, under the adapter's row lock; whoever
- * writes new sums holds that lock and first makes sure that nothing was taken away since its cut.
+ * Kept statistics are the sums over an adapter's members with positions before `through`, less those that
+ * records before `without` have taken away. They hold while the adapter in service is the one that was built at
+ * the very cut `through`: what has been taken away since is in `removals`, and whoever builds the adapter next
+ * subtracts it. Where the projection cannot hand over what that takes, it subtracts itself, under the adapter's
+ * row lock, and moves `without` on.
  */
 
 /** Next position, by partition, as decimal strings. */
 export type Positions = Readonly<Record<string, string>>;
 
-export type KeptStatistics = { readonly statistics: Statistics; readonly through: Positions };
+export type KeptStatistics = {
+  readonly statistics: Statistics;
+  readonly through: Positions;
+  readonly without: Positions;
+};
+
+/** Of an adapter `a`: those of its adapter_statistics `s` that hold. */
+export const HOLDS = 's.through = (SELECT cut FROM versions WHERE version = a.version)';
 
 /** A member taken away: its content, and the record that the content came from. */
 export type RemovedMember = {
@@ -30,8 +41,12 @@ export type RemovedMember = {
   readonly label: number;
 };
 
-/** Subtracting from more adapters than this in one transaction costs more than summing them afresh. */
+/**
+ * Subtracting in the transaction of a removal, one adapter after the other, costs more than summing them afresh
+ * from more adapters than this, or from those with fewer members per unknown.
+ */
 const MAX_SUBTRACTIONS = 64;
+const SUBTRACT_FROM = 4;
 
 /** Locks adapters' rows in order of id, so that no two transactions wait for each other. */
 export async function lockAdapters(client: Queryable, adapters: readonly number[]): Promise<void> {
@@ -47,34 +62,55 @@ export async function readStatistics(
 ): Promise<KeptStatistics | null> {
   const row = await copyRow(
     client,
-    `SELECT count, convert_to(through::text, 'UTF8'), sums FROM adapter_statistics
-     WHERE adapter = ${adapter}`,
+    `SELECT count, convert_to(through::text, 'UTF8'), convert_to(without::text, 'UTF8'), sums
+     FROM adapter_statistics WHERE adapter = ${adapter}`,
   );
-  const [count, through, sums] = row ?? [];
-  if (!count || !through || !sums) return null;
-  const statistics = decodeStatistics(sums, count.readInt32BE(), shape);
-  return { statistics, through: JSON.parse(through.toString('utf8')) };
+  const [count, through, without, sums] = row ?? [];
+  if (!count || !through || !without || !sums) return null;
+  return {
+    statistics: decodeStatistics(sums, count.readInt32BE(), shape),
+    through: JSON.parse(through.toString('utf8')),
+    without: JSON.parse(without.toString('utf8')),
+  };
 }
 
-/** Takes removed members out of the kept statistics. The adapters' rows must be locked. */
+/** Whether a position is before those. */
+export const isBefore = (
+  { partition, position }: { readonly partition: number; readonly position: bigint },
+  positions: Positions,
+): boolean => position < BigInt(positions[partition] ?? '0');
+
+/**
+ * Takes members that a batch has removed, up to `last`, out of the kept statistics; not where others are
+ * still to be subtracted, for then it is all left to the build. The adapters' rows must be locked.
+ */
 export async function subtractRemoved(
   client: ClientBase,
   kernel: Kernel,
   shape: Shape,
   removed: readonly RemovedMember[],
+  last: { readonly partition: number; readonly position: bigint },
 ): Promise<void> {
-  const { rows } = await client.query<{ adapter: number }>(
-    'SELECT adapter FROM adapter_statistics WHERE adapter = ANY($1)',
+  const { rows } = await client.query<{ adapter: number; count: number }>(
+    `SELECT adapter, count FROM adapter_statistics s JOIN adapters a USING (adapter)
+     WHERE adapter = ANY($1) AND ${HOLDS} AND NOT EXISTS
+       (SELECT FROM dirty_adapters d WHERE d.adapter = s.adapter
+        AND d.removed >= coalesce((s.without ->> d.partition::text)::bigint, 0))`,
     [[...new Set(removed.map((member) => member.adapter))]],
   );
-  const kept = rows.map((row) => row.adapter);
-  if (kept.length > MAX_SUBTRACTIONS) {
-    await client.query('DELETE FROM adapter_statistics WHERE adapter = ANY($1)', [kept]);
-    return;
-  }
-  for (const adapter of kept) {
+  const isWorth = ({ count }: { count: number }) =>
+    rows.length <= MAX_SUBTRACTIONS && count >= SUBTRACT_FROM * unknowns(shape);
+  await client.query('DELETE FROM adapter_statistics WHERE adapter = ANY($1)', [
+    rows.filter((row) => !isWorth(row)).map(({ adapter }) => adapter),
+  ]);
+  for (const { adapter } of rows.filter(isWorth)) {
     const members = removed.filter((member) => member.adapter === adapter);
     await subtract(client, kernel, shape, adapter, members);
+    await client.query(
+      `UPDATE adapter_statistics SET without = without || jsonb_build_object($2::text, $3::text)
+       WHERE adapter = $1`,
+      [adapter, last.partition, last.position + 1n],
+    );
   }
 }
 
@@ -87,16 +123,9 @@ async function subtract(
 ): Promise<void> {
   const kept = await readStatistics(client, adapter, shape);
   if (!kept) return;
-  const summed = removed.filter(
-    ({ partition, position }) => position < BigInt(kept.through[partition] ?? '0'),
-  );
+  const summed = removed.filter((member) => isBefore(member, kept.through));
   if (summed.length === 0) return;
-  const encodings = new Int8Array(summed.length * shape.dimension);
-  summed.forEach(({ encoding }, i) => {
-    encodings.set(encoding, i * shape.dimension);
-  });
-  const rows = { encodings, labels: summed.map(({ label }) => label) };
-  const { count, sums } = accumulate(kernel, kept.statistics, shape, rows, -1);
+  const { count, sums } = accumulate(kernel, kept.statistics, shape, rowsOf(summed, shape), -1);
   await client.query('UPDATE adapter_statistics SET count = $2, sums = $3 WHERE adapter = $1', [
     adapter,
     count,
@@ -104,29 +133,72 @@ async function subtract(
   ]);
 }
 
+/** Content of members as the kernel takes it. */
+export function rowsOf(
+  members: readonly Pick<RemovedMember, 'encoding' | 'label'>[],
+  { dimension }: Shape,
+): Rows {
+  const encodings = new Int8Array(members.length * dimension);
+  members.forEach(({ encoding }, i) => {
+    encodings.set(encoding, i * dimension);
+  });
+  return { encodings, labels: members.map(({ label }) => label) };
+}
+
+/** An adapter built at a cut. `builtIn`: the version that it was built in before. */
+export type BuiltAt = {
+  readonly adapter: number;
+  readonly builtIn: number | null;
+  readonly cut: Positions;
+};
+
+/** New sums, or where those are that are kept, or none. */
+export type NewSums = Statistics | Pick<KeptStatistics, 'through' | 'without'> | null;
+
 /**
- * Keeps new sums over the members before `through`, unless a member was taken away since (the sums
- * would bring it back), another build has overtaken this one (the adapter is no longer the one that
- * was built in version `builtIn`), or a replay has begun since (removals before `through` are to come
- * again, and would be subtracted twice). Call in a transaction of its own.
+ * Keeps new sums over the members at a cut, unless a member was taken away since (it is not to be written
+ * again), another build has overtaken this one, or a replay has begun since. Where they are those that are
+ * kept, `sums` says where these were found; null: none are to be kept. In a transaction of its own, before or
+ * after the version is committed: if it never is, they never hold.
  */
 export async function keepStatistics(
   client: Queryable,
-  adapter: number,
-  builtIn: number | null,
-  { statistics, through }: KeptStatistics,
+  { adapter, builtIn, cut }: BuiltAt,
+  sums: NewSums,
 ): Promise<void> {
   await lockAdapters(client, [adapter]);
+  const known = [adapter, JSON.stringify(cut), builtIn];
+  if (sums === null) {
+    await client.query('DELETE FROM adapter_statistics WHERE adapter = $1', [adapter]);
+  } else if ('sums' in sums) {
+    await client.query(
+      `INSERT INTO adapter_statistics (adapter, through, without, count, sums)
+       SELECT $1, $2::jsonb, $2::jsonb, $4, $5 FROM adapters a WHERE ${STILL}
+       ON CONFLICT (adapter) DO UPDATE SET through = excluded.through, without = excluded.without,
+         count = excluded.count, sums = excluded.sums`,
+      [...known, sums.count, encodeStatistics(sums)],
+    );
+  } else {
+    await client.query(
+      `UPDATE adapter_statistics s SET through = $2::jsonb, without = $2::jsonb FROM adapters a
+       WHERE ${STILL} AND s.adapter = $1 AND s.through = $4::jsonb AND s.without = $5::jsonb`,
+      [...known, JSON.stringify(sums.through), JSON.stringify(sums.without)],
+    );
+  }
+}
+
+/** The adapter is the one that the build began with or made, and nothing was taken away from it since. */
+const STILL = `a.adapter = $1
+  AND (a.version IS NOT DISTINCT FROM $3::int
+       OR $2::jsonb = (SELECT cut FROM versions WHERE version = a.version))
+  AND NOT EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = $1
+                  AND d.removed >= coalesce(($2::jsonb ->> d.partition::text)::bigint, 0))
+  AND NOT EXISTS (SELECT FROM offsets o WHERE o.position < ($2::jsonb ->> o.partition::text)::bigint)`;
+
+/** Removes sums that do not hold any more, which a process that died has left. */
+export async function dropOldStatistics(client: Queryable): Promise<void> {
   await client.query(
-    `INSERT INTO adapter_statistics (adapter, count, through, sums)
-     SELECT $1, $2, $3::jsonb, $4 FROM adapters a
-     WHERE a.adapter = $1 AND a.version IS NOT DISTINCT FROM $5
-       AND NOT EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = $1
-                       AND d.removed >= coalesce(($3::jsonb ->> d.partition::text)::bigint, 0))
-       AND NOT EXISTS (SELECT FROM offsets o
-                       WHERE o.position < ($3::jsonb ->> o.partition::text)::bigint)
-     ON CONFLICT (adapter) DO UPDATE
-       SET count = excluded.count, through = excluded.through, sums = excluded.sums`,
-    [adapter, statistics.count, JSON.stringify(through), encodeStatistics(statistics), builtIn],
+    `DELETE FROM adapter_statistics s USING adapters a
+     WHERE a.adapter = s.adapter AND (${HOLDS}) IS NOT TRUE`,
   );
 }

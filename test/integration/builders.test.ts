@@ -301,10 +301,11 @@ describe('whoever builds, if only to help', () => {
     const { shape } = model;
     const keep = () =>
       transaction(database.pool, (client) =>
-        keepStatistics(client, adapter, version, {
-          statistics: decodeStatistics(sums, count, shape),
-          through,
-        }),
+        keepStatistics(
+          client,
+          { adapter, builtIn: version, cut: through },
+          decodeStatistics(sums, count, shape),
+        ),
       );
     const found = () => one('SELECT count(*)::int FROM adapter_statistics');
     await database.pool.query('DELETE FROM adapter_statistics');

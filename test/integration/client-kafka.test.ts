@@ -23,13 +23,14 @@ async function openKafkaScene() {
   const log = await KafkaLog.open(options);
   const base = await openTestService(MODEL);
   const service = { ...base, log, settings: { ...base.settings, topics: options.topics } };
-  const { database, logger, kernel, settings } = service;
+  const { database, logger, kernel, encoder, settings } = service;
   const server = await startServer(
     {
       database,
       log,
       logger,
       kernel,
+      encoder,
       ratePerMinute: settings.http.ratePerMinute,
       model: MODEL,
       topics: options.topics,

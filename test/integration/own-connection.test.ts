@@ -12,7 +12,17 @@ test('builds in line go on with another connection when the one that they use ha
   const { shape, configuration } = tinyModel();
   const settings = configuration.adapter;
   const compute = inlineCompute(url, plainKernel, tinyModel());
-  const task = { adapter: 0, builtIn: null, kept: false, shape, settings, cut: {} };
+  const task = {
+    adapter: 0,
+    builtIn: null,
+    stored: false,
+    kept: false,
+    owed: [],
+    keepLater: false,
+    shape,
+    settings,
+    cut: {},
+  };
   try {
     await compute.ready();
     const { rowCount: broken } = await database.pool.query(

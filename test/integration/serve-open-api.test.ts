@@ -38,6 +38,7 @@ const REQUESTS: Readonly<Record<string, readonly [string, RequestInit?][]>> = {
   'POST /v1/predict': [
     ['', { body: '{"encodings":[[1,2,3,4],{"int8":"AQIDBA=="}]}' }],
     ['', { body: '{"encodings":[[1]]}' }],
+    ['', { body: '{"inputs":[{"text":"of a model that takes none"}]}' }],
   ],
   'PUT /v1/subscribers/:name': [
     ['one', { body: '{"version":1}' }],

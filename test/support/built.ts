@@ -91,12 +91,12 @@ export async function expectBuilt(
 }
 
 /** What is kept are the sums over the members there are. */
-async function expectStatisticsRight({ pool }: Database, { shape }: Model): Promise<void> {
+export async function expectStatisticsRight({ pool }: Database, { shape }: Model): Promise<void> {
   const kept = await pool.query(
     `SELECT adapter, a.sums, array_agg(s.encoding) AS encodings, array_agg(s.label) AS labels
-     FROM adapter_statistics a JOIN memberships m USING (adapter)
-       JOIN samples s USING (partition, position)
-     WHERE position < (through ->> partition::text)::bigint GROUP BY adapter`,
+     FROM adapter_statistics a JOIN adapters USING (adapter) JOIN versions v USING (version)
+       JOIN memberships m USING (adapter) JOIN samples s USING (partition, position)
+     WHERE v.cut = through AND position < (through ->> partition::text)::bigint GROUP BY adapter`,
   );
   expect(kept.rows.length).toBeGreaterThan(0);
   for (const { sums, encodings, labels } of kept.rows) {

@@ -8,14 +8,16 @@ import {
   sampleIngested,
   subjectErased,
 } from '#src/events/cloud-event.js';
-import type { SampleEvent } from '#src/events/event.js';
-import { readRecord } from '#src/events/read-record.js';
+import type { Input } from '#src/events/event.js';
 import type { LogRecord } from '#src/events/record.js';
 import { type DigestedEvent, retainedSet } from '#src/events/retained-set.js';
 import type { NewRecord } from '#src/log/event-log.js';
+import { inputForm } from '#src/model/encoder.js';
+import { hashText } from '#src/model/hashing-text.js';
 import type { Model } from '#src/model/model.js';
+import { quantise } from '#src/model/quantise.js';
 import type { Rows } from '#src/model/statistics.js';
-import { contentDigest } from '#src/projection/interpret.js';
+import { interpret } from '#src/projection/interpret.js';
 
 /** Small alphabets, so that events meet: the same ids, times and contents again and again. */
 const sampleId = fc.constantFrom('s0', 's1', 's2', 's3');
@@ -24,21 +26,30 @@ const second = fc.integer({ min: 0, max: 9 });
 const time = second.map((s) => `2026-01-01T00:00:0${s}Z`);
 const eventId = fc.integer({ min: 0, max: 9 }).map(String);
 
-type Content = { readonly encoding: readonly number[]; readonly label: string };
+type Content = { readonly label: string } & (
+  | { readonly encoding: readonly number[] }
+  | { readonly input: { readonly text: string } }
+);
 
 const content = (model: Model): fc.Arbitrary<Content> =>
   fc
     .tuple(
       fc.integer({ min: 0, max: 2 }),
       fc.constantFrom(...model.configuration.classes.slice(0, 2)),
+      inputForm(model) === 'text' ? fc.boolean() : fc.constant(false),
     )
-    .map(([seed, label]) => ({
-      encoding: Array.from(
-        { length: model.shape.dimension },
+    .map(([seed, label, isRaw]) => {
+      if (isRaw) return { label, input: { text: `${RAW} ${'abc '.repeat(seed)}` } };
+      const { dimension } = model.shape;
+      const encoding = Array.from(
+        { length: dimension },
         (_, i) => ((seed + 3) * (i + 5) * 37) % 120,
-      ),
-      label,
-    }));
+      );
+      return { label, encoding };
+    });
+
+/** In every raw input, and nowhere else. */
+export const RAW = 'of a person';
 
 const toRecord = (event: Parameters<typeof recordKey>[0]): NewRecord => ({
   key: recordKey(event),
@@ -52,10 +63,9 @@ export function records(model: Model): fc.Arbitrary<NewRecord> {
     .tuple(eventId, fc.option(time, { nil: undefined, freq: 8 }))
     .map(([id, at]) => ({ id, source: 'urn:test', ...(at !== undefined && { time: at }) }));
   const sample = fc.tuple(sampleId, content(model), meta, fc.option(subjectId, { nil: undefined }));
-  const data = (id: string, { encoding, label }: Content, subject: string | undefined) => ({
+  const data = (id: string, given: Content, subject: string | undefined) => ({
     sampleId: id,
-    label,
-    encoding,
+    ...given,
     ...(subject !== undefined && { subjectId: subject }),
   });
   return fc.oneof(
@@ -162,31 +172,30 @@ export function histories(model: Model, compacts: boolean): fc.Arbitrary<Step[]>
 
 /** What the rule says of these records, read one by one: the retained rows, and the conflicts. */
 export function expected(model: Model, log: readonly LogRecord[]) {
-  const contents = new Map<string, { label: number; encoding: Int8Array }>();
+  const contents = new Map<string, Int8Array>();
+  const labels = new Map<string, number>();
   const events = log.flatMap((record): DigestedEvent[] => {
-    const result = readRecord(record);
-    return result.ok ? [digested(model, result.event, contents)] : [];
+    const read = interpret(model, record);
+    if (read.kind === 'deletion') return [read.event];
+    if (read.kind !== 'content' && read.kind !== 'input') return [];
+    const { digest, label } = read.content;
+    labels.set(digest, label);
+    contents.set(digest, read.kind === 'input' ? encode(model, read.input) : read.content.encoding);
+    return [{ ...read.event, digest }];
   });
   const { retained, conflicts } = retainedSet(events);
-  const found = [...retained].map(([id, digest]) => ({ id, digest, ...contents.get(digest) }));
+  const digests = [...retained.values()];
   const { dimension } = model.shape;
-  const encodings = new Int8Array(found.length * dimension);
-  found.forEach(({ encoding }, i) => {
-    encodings.set(encoding ?? [], i * dimension);
+  const encodings = new Int8Array(digests.length * dimension);
+  digests.forEach((digest, i) => {
+    encodings.set(contents.get(digest) ?? [], i * dimension);
   });
-  const rows: Rows = { encodings, labels: found.map(({ label = 0 }) => label) };
+  const rows: Rows = { encodings, labels: digests.map((digest) => labels.get(digest) ?? 0) };
   return { retained, conflicts, rows };
 }
 
-function digested(
-  model: Model,
-  event: SampleEvent,
-  contents: Map<string, { label: number; encoding: Int8Array }>,
-): DigestedEvent {
-  if (event.kind === 'deleted' || event.kind === 'erased') return event;
-  const label = model.classIndex.get(event.label) ?? -1;
-  const encoding = Int8Array.from(event.encoding?.values ?? []);
-  const digest = contentDigest(label, encoding);
-  contents.set(digest, { label, encoding });
-  return { ...event, digest };
+function encode({ configuration, quantiser }: Model, input: Input): Int8Array {
+  const { encoder } = configuration;
+  if (encoder.kind !== 'hashing-text' || input.form !== 'text') throw new Error('not a text');
+  return quantise(quantiser, hashText(encoder, input.text));
 }

@@ -40,7 +40,7 @@ export async function openTestHttp(
   routes?: readonly Route[],
 ): Promise<TestHttp> {
   const service = await openTestService(model);
-  const { database, log, logger, kernel, settings } = service;
+  const { database, log, logger, kernel, encoder, settings } = service;
   const server = await startServer(
     {
       database,
@@ -48,6 +48,7 @@ export async function openTestHttp(
       logger,
       model,
       kernel,
+      encoder,
       ratePerMinute: settings.http.ratePerMinute,
       topics: settings.topics,
       erasureDeadlineMs: settings.erasureDeadlineMs,

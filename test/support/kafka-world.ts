@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { inlineCompute } from '#src/build/compute.js';
+import { openEncoder } from '#src/engine/open-encoder.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { KafkaLog, type KafkaLogOptions } from '#src/log/kafka/log.js';
 import type { Model } from '#src/model/model.js';
@@ -15,6 +16,7 @@ import { createTestDatabase } from './database.js';
 import { PARTITIONS } from './kafka-history.js';
 import { type LogChoice, logOptions } from './kafka-log.js';
 import { SCRATCH } from './scratch.js';
+import { NO_FILES } from './tfjs-models.js';
 
 const kernel = await loadWasmKernel();
 const POLL_MS = 50;
@@ -116,6 +118,7 @@ async function openProcess(url: string, model: Model, options: KafkaLogOptions) 
   const settings: Settings = readSettings(environmentOf({ url, options }));
   const database = openDatabase(url);
   const log = await KafkaLog.open(options);
+  const encoder = await openEncoder(model, NO_FILES);
   const compute = inlineCompute(url, kernel, model);
   const logger = pino({ level: 'silent' });
   const close = async () => {
@@ -124,7 +127,19 @@ async function openProcess(url: string, model: Model, options: KafkaLogOptions) 
     await database.close();
   };
   const signer = keepSigner(settings, database);
-  return { settings, database, log, model, kernel, compute, engine: null, logger, signer, close };
+  return {
+    settings,
+    database,
+    log,
+    model,
+    kernel,
+    encoder,
+    compute,
+    engine: null,
+    logger,
+    signer,
+    close,
+  };
 }
 
 function runProcess(

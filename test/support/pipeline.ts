@@ -4,16 +4,19 @@ import { type Compute, inlineCompute } from '#src/build/compute.js';
 import type { LogRecord } from '#src/events/record.js';
 import { EmbeddedLog } from '#src/log/embedded.js';
 import type { NewRecord } from '#src/log/event-log.js';
+import type { Encoder } from '#src/model/encoder.js';
 import type { Kernel } from '#src/model/kernel.js';
 import type { Model } from '#src/model/model.js';
 import type { Trainer } from '#src/model/trainer.js';
 import { apply } from '#src/projection/apply.js';
 import { prepare } from '#src/projection/prepare.js';
+import { logOptions } from '#src/projection/projector.js';
 import { eraseFromLog } from '#src/publish/erase.js';
 import { publishPending } from '#src/publish/publisher.js';
 import { restate } from '#src/publish/restate.js';
 import { type Database, openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
+import { expectRemoved } from '#src/store/removed-members.js';
 import { dropProjections } from '#src/store/replay.js';
 import { CompactingLog } from './compacting-log.js';
 import { memorySigner } from './signer.js';
@@ -22,6 +25,9 @@ const TOPIC = 'sample-events';
 export const VERSIONS = 'model-versions';
 const NEVER = new AbortController().signal;
 
+/** What some models take: an encoder of raw inputs, what trains softmax adapters. */
+type PipelineTools = { readonly encoder?: Encoder | null; readonly trainer?: Trainer | null };
+
 /** The whole pipeline on a test database, one step at a time, in the order that a test asks for. */
 export class Pipeline {
   readonly database: Database;
@@ -29,8 +35,10 @@ export class Pipeline {
   readonly #model: Model;
   readonly #kernel: Kernel;
   readonly #compute: Compute;
+  readonly #encoder: Encoder | null;
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
+  #expectNoMore: (() => void) | null = null;
 
   /** `signer`: that of the log there is already; by default each beginning makes another one. Softmax takes a trainer. */
   constructor(
@@ -39,8 +47,9 @@ export class Pipeline {
     kernel: Kernel,
     compacts = false,
     signer?: ReturnType<typeof memorySigner>,
-    trainer: Trainer | null = null,
+    { encoder = null, trainer = null }: PipelineTools = {},
   ) {
+    this.#encoder = encoder;
     this.#given = signer;
     this.#signer = signer ?? memorySigner();
     this.database = openDatabase(url);
@@ -77,8 +86,13 @@ export class Pipeline {
     return this.log.read(TOPIC, 0n, 10_000);
   }
 
-  /** Projects up to `count` records, in one batch. Returns how many there were. */
-  async project(count: number): Promise<number> {
+  /**
+   * Projects up to `count` records, in one batch; as where the same process builds, or by turns as where another one
+   * does. Returns how many there were.
+   */
+  async project(count: number, buildsHere = this.#expectNoMore === null): Promise<number> {
+    if (!buildsHere) this.#expectNoMore?.();
+    this.#expectNoMore = buildsHere ? (this.#expectNoMore ?? expectRemoved(this.database)) : null;
     const { rows } = await this.database.pool.query<{ position: bigint }>(
       'SELECT position FROM offsets',
     );
@@ -86,17 +100,22 @@ export class Pipeline {
     const records = await this.log.read(TOPIC, next, count);
     if (records.length === 0) return 0;
     const { activate } = this.#compute;
-    const sealing = { model: this.#model, activate, erasureDeadlineMs: 86_400_000 };
+    const sealing = {
+      model: this.#model,
+      activate,
+      encoder: this.#encoder,
+      erasureDeadlineMs: 86_400_000,
+    };
     const prepared = await prepare(sealing, records);
     const { database, log } = this;
-    const options = { database, model: this.#model, kernel: this.#kernel, compacts: log.compacts };
-    await apply(options, { partition: 0, next }, prepared);
+    const options = { database, model: this.#model, kernel: this.#kernel };
+    await apply({ ...options, ...logOptions(log, TOPIC) }, { partition: 0, next }, prepared);
     await this.#tidy();
     return records.length;
   }
 
   /** Builds a version if anything has changed; `during` runs after its cut is taken. */
-  build(during: () => Promise<unknown> = async () => {}): Promise<BuildOutcome | null> {
+  async build(during: () => Promise<unknown> = async () => {}): Promise<BuildOutcome | null> {
     let waited: Promise<unknown> | undefined;
     const compute: Compute = {
       ...this.#compute,
@@ -108,7 +127,9 @@ export class Pipeline {
     };
     const { database } = this;
     const options = { database, model: this.#model, compute, now: () => new Date(0) };
-    return buildVersion(options, NEVER);
+    const outcome = await buildVersion(options, NEVER);
+    await this.#compute.kept();
+    return outcome;
   }
 
   /** What the publisher does with the log after a projection. */

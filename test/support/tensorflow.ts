@@ -9,11 +9,12 @@ import type { ImageEncoderOptions, ImageModel, Images } from '#src/engine/engine
  * Models and images of others are not part of the project: `LEGONET_TEST_DATA` says where they are.
  */
 
-const DATA = resolve(
+export const DATA = resolve(
   process.env.LEGONET_TEST_DATA ?? join(import.meta.dirname, '../../../shared/data'),
 );
 const MOBILENET = join(DATA, 'mobilenet-v1-0.75-224');
 const CIFAR = join(DATA, 'cifar10-images/test_batch.bin.gz');
+const ENCODINGS = join(DATA, 'cifar10-encodings');
 
 /** Skips a suite for what is missing, and says so; with CI set it fails, so that nobody takes it for passed. */
 function suiteWith(missing: string | null, name: string, suite: () => void): void {
@@ -25,13 +26,16 @@ function suiteWith(missing: string | null, name: string, suite: () => void): voi
 const withoutNative = isNativeInstalled()
   ? null
   : 'the native engine is not installed: npm run install:tensorflow';
-const withoutData =
-  existsSync(MOBILENET) && existsSync(CIFAR)
-    ? null
-    : `no MobileNet and CIFAR-10 in ${DATA} (LEGONET_TEST_DATA)`;
+const withoutData = [MOBILENET, CIFAR, ENCODINGS].every((path) => existsSync(path))
+  ? null
+  : `no MobileNet and CIFAR-10 in ${DATA} (LEGONET_TEST_DATA)`;
 
 export const nativeOrSkip = (name: string, suite: () => void): void =>
   suiteWith(withoutNative, name, suite);
+
+/** A suite that needs the data, on whatever engine there is. */
+export const dataOrSkip = (name: string, suite: () => void): void =>
+  suiteWith(withoutData, name, suite);
 
 /** A suite that needs the native engine, and the data. */
 export const nativeDataOrSkip = (name: string, suite: () => void): void =>

@@ -101,6 +101,25 @@ describe('MODEL.json', () => {
     expect(() => parseConfiguration(changed(path, value))).toThrow(message);
   });
 
+  test.each([
+    [{ analyzer: 'letters' }, 'encoder.analyzer'],
+    [{ ngrams: [3, 1] }, 'encoder.ngrams'],
+    [{ ngrams: [1, LIMITS.gramLength + 1] }, 'encoder.ngrams.1'],
+    [{ norm: 'l1' }, 'encoder.norm'],
+    [{ transform: 'sqrt' }, 'encoder.transform'],
+  ])('of texts without a valid encoder is refused: %o', (changes, field) => {
+    const texts = { kind: 'hashing-text', dimension: 8, scale: 1, analyzer: 'word', ...changes };
+    expect(() => parseConfiguration(configurationJson({ encoder: texts }))).toThrow(
+      expect.objectContaining({ code: 'invalid_model', message: expect.stringContaining(field) }),
+    );
+  });
+
+  test('of texts may take the root of counts that are never negative', () => {
+    const counts = { analyzer: 'word', alternateSign: false, transform: 'sqrt' };
+    const texts = { kind: 'hashing-text', dimension: 8, scale: 1, ...counts };
+    expect(parseConfiguration(configurationJson({ encoder: texts })).encoder).toEqual(texts);
+  });
+
   test.each([[null], [[]], ['text'], [1]])('%o is not a configuration', (json) => {
     expect(() => parseConfiguration(json)).toThrow(/^MODEL\.json: /);
   });

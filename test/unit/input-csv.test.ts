@@ -13,7 +13,9 @@ const at = (name: string) => join(folder, name);
 
 const read = (text: string | Uint8Array, unlabelled = false, places: number[] = []) => {
   const chunks = cut(Buffer.from(text), places);
-  return rowsOf(readCsv(asChunks(chunks), { name: 'x.csv', idPrefix: 'x-', unlabelled }));
+  return rowsOf(
+    readCsv(asChunks(chunks), { name: 'x.csv', idPrefix: 'x-', unlabelled, texts: false }),
+  );
 };
 const sample = (sampleId: string, label: string | null, numbers: number[], subjectId?: string) => ({
   kind: 'sample',
@@ -21,6 +23,28 @@ const sample = (sampleId: string, label: string | null, numbers: number[], subje
   label,
   encoding: Float64Array.from(numbers),
   ...(subjectId !== undefined && { subjectId }),
+});
+
+const texts = (text: string) =>
+  rowsOf(
+    readCsv(asChunks([Buffer.from(text)]), {
+      name: 'x.csv',
+      idPrefix: 'x-',
+      unlabelled: false,
+      texts: true,
+    }),
+  );
+
+test('a column named text holds texts as they are, where texts are asked for', async () => {
+  expect(await texts('label,text,id\ncat," Miau,\n""so"" ",s1\ndog,,s2\n')).toEqual([
+    { kind: 'input', sampleId: 's1', label: 'cat', input: { form: 'text', text: ' Miau,\n"so" ' } },
+    { kind: 'input', sampleId: 's2', label: 'dog', input: { form: 'text', text: '' } },
+  ]);
+  expect(await texts('1,2,cat\n')).toEqual([sample('x-0', 'cat', [1, 2])]);
+  await expect(texts('label,text,size\ncat,Miau,3\n')).rejects.toMatchObject({
+    code: 'input_malformed',
+  });
+  await expect(texts('text\nMiau\n')).rejects.toMatchObject({ code: 'labels_missing' });
 });
 
 test('without a header the last column is the label and the row index makes the id', async () => {

@@ -6,6 +6,7 @@ import { readMatrix, readMatrixFile } from '#src/cli/input/matrix.js';
 import { readModelFile } from '#src/cli/model-file.js';
 import { temporaryFolder } from '../support/input.js';
 import { writeNpy } from '../support/npy.js';
+import { smallEncoder, smallFiles } from '../support/tfjs-models.js';
 
 const folder = temporaryFolder();
 const at = (name: string) => join(folder, name);
@@ -100,4 +101,19 @@ test('an absent model is refused by name', async () => {
   const error = await readModelFile(at('absent.json')).catch((thrown) => thrown);
   expect(error).toMatchObject({ code: 'input_not_found' });
   expect(error.message).toContain('absent.json');
+});
+
+test('a model is read with the files of its encoder, and refused if one byte of them is another', async () => {
+  const encoder = { ...smallEncoder, file: 'small/model.json' };
+  mkdirSync(at('small'), { recursive: true });
+  writeFileSync(at('small/model.json'), smallFiles.manifest);
+  writeFileSync(at('small/weights.bin'), smallFiles.weights);
+  const path = writeModel('images.json', { encoder, keys: { kind: 'random', seed: 'images' } });
+  const { model, files } = await readModelFile(path);
+  expect(files.encoder).toMatchObject({ weights: new Uint8Array(smallFiles.weights) });
+  expect(model.quantiser.inputDimension).toBe(3);
+  const changed = Uint8Array.from(smallFiles.weights);
+  changed.set([(changed[0] ?? 0) ^ 1]);
+  writeFileSync(at('small/weights.bin'), changed);
+  await expect(readModelFile(path)).rejects.toMatchObject({ code: 'digest_mismatch' });
 });

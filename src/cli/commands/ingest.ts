@@ -3,12 +3,14 @@ import { resolve } from 'node:path';
 import { LegonetError } from '../../errors.js';
 import type { NewRecord } from '../../log/event-log.js';
 import type { Stores } from '../../log/open.js';
+import { inputForm } from '../../model/encoder.js';
 import type { Model } from '../../model/model.js';
 import { forgetIngested, readIngested, saveIngested } from '../../store/ingest-progress.js';
 import { requireModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
+import { folderFingerprint, isFolder } from '../input/folder.js';
 import { openInput } from '../input/input.js';
-import type { InputBatch, InputOptions } from '../input/rows.js';
+import type { Input, InputBatch, InputOptions } from '../input/rows.js';
 import { createProgress } from '../progress.js';
 import { withStores } from '../stores.js';
 import { toRecord } from '../to-record.js';
@@ -38,7 +40,8 @@ export async function run(
     const model = await requireModel(stores.database.pool);
     const all: Ingested[] = [];
     // All are looked at before any is begun: a wrong name costs nothing.
-    for (const file of files) await openInput(file, inputOptions(model, options));
+    for (const file of files)
+      checkTakes(model, file, await openInput(file, inputOptions(model, options)));
     for (const file of files) all.push(await ingestFile(context, stores, model, file, options));
     return all;
   });
@@ -51,6 +54,13 @@ export async function run(
       .join('\n'),
   );
   return done.some(({ rejected }) => rejected > 0) ? 1 : 0;
+}
+
+/** Of images that a model does not take, each would be a dead letter. */
+function checkTakes(model: Model, file: string, { format }: Input): void {
+  if (format !== 'images' || inputForm(model) === 'media') return;
+  const message = `${file}: this model takes no images, for its encoder is not of the kind tfjs`;
+  throw new LegonetError('input_not_encodable', message);
 }
 
 /** Streams one file into the log; goes on where an interrupted run of the same file ended. */
@@ -69,6 +79,7 @@ export async function ingestFile(
   if (from > 0) context.say(`${file}: going on after row ${from}, where the last run ended`);
   const left = limit === undefined ? {} : { limit: Math.max(0, limit - from) };
   const input = await openInput(file, { ...options, from, ...left });
+  for (const note of input.notes ?? []) context.say(`${file}: ${note}`);
   const progress = createProgress(`Ingesting ${file}`, input.totalBytes, {
     unit: 'bytes',
     quiet: context.json,
@@ -114,6 +125,7 @@ export async function ingestFile(
 function inputOptions(model: Model, { labels, idPrefix, limit }: Options): InputOptions {
   return {
     classes: model.configuration.classes,
+    texts: inputForm(model) === 'text',
     batchRows: BATCH_ROWS,
     ...(labels !== undefined && { labels }),
     ...(idPrefix !== undefined && { idPrefix }),
@@ -124,8 +136,19 @@ function inputOptions(model: Model, { labels, idPrefix, limit }: Options): Input
 /** Changes with the file and with what its rows would become. */
 async function progressMark(file: string, options: InputOptions): Promise<string> {
   const path = resolve(file);
+  const { labels = null, idPrefix = null } = options;
+  const state = await ((await isFolder(path)) ? folderState(path, labels) : fileState(path));
+  return JSON.stringify([path, ...state, labels, idPrefix]);
+}
+
+async function fileState(path: string): Promise<readonly (number | string)[]> {
   const { size, mtimeMs } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
-  return JSON.stringify([path, size, mtimeMs, options.labels ?? null, options.idPrefix ?? null]);
+  return [size, mtimeMs];
+}
+
+/** With a CSV of labels its lines are the rows, else the folder's images. */
+async function folderState(path: string, labels: string | null) {
+  return labels === null ? [await folderFingerprint(path)] : fileState(labels);
 }
 
 function toRecords(model: Model, { rows, firstRow }: InputBatch) {

@@ -1,14 +1,15 @@
 import { describeBackend } from '../../model/backend.js';
 import { pinBackend } from '../../service/backend.js';
-import { saveModel } from '../../store/model.js';
 import type { Context, ExitCode } from '../context.js';
 import { readModelFile } from '../model-file.js';
+import { putInForce } from '../put-in-force.js';
 import { withStores } from '../stores.js';
 
 export async function run(context: Context, path: string): Promise<ExitCode> {
-  const { model, files } = await readModelFile(path);
+  const file = await readModelFile(path);
+  const { model } = file;
   const { created, backend } = await withStores(context, async ({ database, settings }) => ({
-    created: await saveModel(database, model, files),
+    created: await putInForce(file, database, settings.engine),
     backend: await pinBackend(database, model, settings.engine),
   }));
   const { name, adapters, activated } = model.configuration;

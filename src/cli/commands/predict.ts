@@ -1,17 +1,17 @@
+import { openEncoder } from '../../engine/open-encoder.js';
 import { LegonetError } from '../../errors.js';
 import { loadWasmKernel } from '../../kernel/wasm.js';
+import { type Encoder, inputForm } from '../../model/encoder.js';
 import type { Kernel } from '../../model/kernel.js';
 import type { Model } from '../../model/model.js';
 import { predict } from '../../model/predict.js';
+import { loadEncoder } from '../../store/encoder.js';
 import { requireModel } from '../../store/model.js';
 import { loadServedModel, type ServedModel } from '../../store/served-model.js';
 import type { Context, ExitCode } from '../context.js';
+import { encodeRows, toSample } from '../encode-rows.js';
 import { openInput } from '../input/input.js';
-import type { InputRow } from '../input/rows.js';
 import { withDatabase } from '../stores.js';
-import { toInt8Encoding } from '../to-record.js';
-
-type Sample = Extract<InputRow, { kind: 'sample' }>;
 
 /** One row's prediction; `expected` where the file says what the label is. */
 type Predicted = {
@@ -23,35 +23,44 @@ type Predicted = {
 };
 
 export async function run(context: Context, file: string): Promise<ExitCode> {
-  const { model, served } = await withDatabase(context, async (database) => {
-    const known = await requireModel(database.pool);
-    return { model: known, served: await loadServedModel(database, known) };
+  const { served, predictions } = await withDatabase(context, async (database) => {
+    const model = await requireModel(database.pool);
+    const inService = await loadServedModel(database, model);
+    if (!inService) {
+      throw new LegonetError('no_version', 'no version is published yet: run `legonet start`');
+    }
+    const encoder = await openEncoder(model, {
+      engine: context.settings.engine,
+      files: (sha256) => loadEncoder(database.pool, sha256),
+    });
+    const options = { kernel: await loadWasmKernel(), model, encoder, served: inService };
+    const predicted = predictFile(context, options, file);
+    return { served: inService, predictions: await predicted.finally(() => encoder?.close()) };
   });
-  if (!served) {
-    throw new LegonetError('no_version', 'no version is published yet: run `legonet start`');
-  }
-  const predictions = await predictFile(context, await loadWasmKernel(), model, served, file);
   context.print(predictions, () => report(predictions, served));
   return 0;
 }
 
+type PredictOptions = {
+  readonly kernel: Kernel;
+  readonly model: Model;
+  readonly encoder: Encoder | null;
+  readonly served: ServedModel;
+};
+
 async function predictFile(
   { signal }: Context,
-  kernel: Kernel,
-  model: Model,
-  served: ServedModel,
+  { kernel, model, encoder, served }: PredictOptions,
   file: string,
 ): Promise<Predicted[]> {
   const labelled = await hasLabels(file, model.quantiser.inputDimension);
-  const input = await openInput(file, { unlabelled: !labelled });
+  const texts = inputForm(model) === 'text';
+  const { classes } = model.configuration;
+  const input = await openInput(file, { classes, unlabelled: !labelled, texts });
   const predictions: Predicted[] = [];
-  for await (const { rows } of input.batches(signal)) {
-    const samples = rows.map(asSample);
-    const { dimension } = model.shape;
-    const encodings = new Int8Array(samples.length * dimension);
-    samples.forEach((row, i) => {
-      encodings.set(toInt8Encoding(model.quantiser, row.encoding), i * dimension);
-    });
+  for await (const { rows, firstRow } of input.batches(signal)) {
+    const samples = rows.map((row, i) => toSample(row, firstRow + i));
+    const encodings = await encodeRows({ model, encoder }, samples);
     predict(kernel, model, served.weights, encodings, samples.length).forEach((prediction, i) => {
       const { sampleId = '', label: expected } = samples[i] ?? {};
       predictions.push({
@@ -66,12 +75,6 @@ async function predictFile(
     });
   }
   return predictions;
-}
-
-function asSample(row: InputRow): Sample {
-  if (row.kind === 'sample') return row;
-  const reason = row.kind === 'bad' ? `row ${row.row}: ${row.reason}` : 'events, not samples';
-  throw new LegonetError('input_malformed', `cannot predict: ${reason}`);
 }
 
 /** A CSV without header has its labels in one more column than the model takes numbers. */

@@ -5,12 +5,13 @@ import { catchUp } from '../../service/catch-up.js';
 import { ALL_ROLES, ROLES, runRole } from '../../service/roles.js';
 import { createInsight, runServe } from '../../service/serve.js';
 import { openService, type Service } from '../../service/service.js';
-import { loadModel, saveModel } from '../../store/model.js';
+import { loadModel } from '../../store/model.js';
 import { readStatus } from '../../store/status.js';
 import type { Context, ExitCode } from '../context.js';
 import { createLogger } from '../logger.js';
 import { readModelFile } from '../model-file.js';
 import { createProgress } from '../progress.js';
+import { putInForce } from '../put-in-force.js';
 import { withStores } from '../stores.js';
 
 type AnyRole = (typeof ALL_ROLES)[number];
@@ -53,10 +54,12 @@ function parseRoles(list: string): AnyRole[] {
   throw new LegonetError('wrong_usage', `--roles: "${unknown}" is none of ${ALL_ROLES.join(', ')}`);
 }
 
-async function ensureModel({ database }: Stores, path: string | undefined): Promise<void> {
+async function ensureModel(
+  { database, settings }: Stores,
+  path: string | undefined,
+): Promise<void> {
   if (path !== undefined) {
-    const { model, files } = await readModelFile(path);
-    await saveModel(database, model, files);
+    await putInForce(await readModelFile(path), database, settings.engine);
   } else if (!(await loadModel(database.pool))) {
     throw new LegonetError(
       'no_model',

@@ -8,10 +8,14 @@ export type Columns = {
   readonly label: number | undefined;
   readonly sampleId: number | undefined;
   readonly subjectId: number | undefined;
+  /** Of texts; there are no numbers then. */
+  readonly text: number | undefined;
   readonly features: readonly number[];
 };
 
-const NAMES: ReadonlyMap<string, 'label' | 'sampleId' | 'subjectId'> = new Map([
+type Role = 'label' | 'sampleId' | 'subjectId' | 'text';
+
+const NAMES: ReadonlyMap<string, Role> = new Map([
   ['label', 'label'],
   ['class', 'label'],
   ['sampleid', 'sampleId'],
@@ -19,10 +23,18 @@ const NAMES: ReadonlyMap<string, 'label' | 'sampleId' | 'subjectId'> = new Map([
   ['id', 'sampleId'],
   ['subjectid', 'subjectId'],
   ['subject_id', 'subjectId'],
+  ['text', 'text'],
 ] as const);
 
 /** Missing and non-finite numbers as programs write them: bad data, not the name of a column. */
 const NO_NUMBER = /^\s*(|[+-]?(nan|inf|infinity)|na|n\/a|null|none)\s*$/i;
+
+type ColumnOptions = {
+  /** Named in errors. */
+  readonly name: string;
+  readonly unlabelled: boolean;
+  readonly texts: boolean;
+};
 
 /**
  * What the columns of a file are, from its first record; `header` says whether that holds names.
@@ -30,17 +42,18 @@ const NO_NUMBER = /^\s*(|[+-]?(nan|inf|infinity)|na|n\/a|null|none)\s*$/i;
  */
 export function readColumns(
   record: readonly string[],
-  { name, unlabelled }: { readonly name: string; readonly unlabelled: boolean },
+  { name, unlabelled, texts }: ColumnOptions,
 ): { readonly header: boolean; readonly columns: Columns } {
-  const roles = record.map((field) => NAMES.get(field.trim().toLowerCase()));
+  const roles = record.map((field) => roleOf(field, texts));
   const named = roles.some((role) => role !== undefined);
   const features = record
     .map((_, index) => index)
     .filter((i) => (named ? !roles[i] : unlabelled || i < record.length - 1));
   const names = features.filter((i) => isName(record[i] ?? ''));
   const columns = { count: record.length, ...positions(roles, name), features };
-  if (features.length === 0 || features.length > LIMITS.dimension) {
-    throw malformed(name, `${features.length} columns of numbers, not 1 to ${LIMITS.dimension}`);
+  if (columns.text === undefined) checkFeatures(features, name);
+  else if (features.length > 0) {
+    throw malformed(name, 'columns besides the text, its label and ids: leave them out');
   }
   if (!named && names.length === 0) {
     return {
@@ -61,16 +74,24 @@ export function readColumns(
   return { header: true, columns };
 }
 
-function positions(
-  roles: readonly (string | undefined)[],
-  name: string,
-): Pick<Columns, 'label' | 'sampleId' | 'subjectId'> {
+function positions(roles: readonly (string | undefined)[], name: string): Pick<Columns, Role> {
   const find = (role: string) => {
     const at = roles.indexOf(role);
     if (at === roles.lastIndexOf(role)) return at < 0 ? undefined : at;
     throw malformed(name, `two columns are named as ${role}`);
   };
-  return { label: find('label'), sampleId: find('sampleId'), subjectId: find('subjectId') };
+  const ids = { sampleId: find('sampleId'), subjectId: find('subjectId') };
+  return { label: find('label'), ...ids, text: find('text') };
+}
+
+function roleOf(field: string, texts: boolean): Role | undefined {
+  const role = NAMES.get(field.trim().toLowerCase());
+  return role === 'text' && !texts ? undefined : role;
+}
+
+function checkFeatures({ length }: readonly number[], name: string): void {
+  if (length >= 1 && length <= LIMITS.dimension) return;
+  throw malformed(name, `${length} columns of numbers, not 1 to ${LIMITS.dimension}`);
 }
 
 function isName(field: string): boolean {

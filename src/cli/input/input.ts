@@ -3,6 +3,9 @@ import { LegonetError } from '../../errors.js';
 import { batches } from './batches.js';
 import { fileSize, readChunks } from './chunks.js';
 import { readCsv } from './csv.js';
+import { isFolder } from './folder.js';
+import { ENDINGS, mediaTypeOf } from './image-files.js';
+import { openImage, openImages } from './images.js';
 import { openLabels } from './labels.js';
 import { readNdjson } from './ndjson.js';
 import { openEncodings, readNpy } from './npy.js';
@@ -21,19 +24,21 @@ const FORMATS = [
 const BATCH_ROWS = 1000;
 
 /**
- * Opens a file of samples by the ending of its name; rows come in batches, in constant memory.
- * Throws `input_not_found`, `input_unsupported`, `input_malformed`, `input_truncated`,
- * `labels_missing` or `labels_mismatch`, here or while rows are read; a single row that cannot be
- * read is a `bad` row instead.
+ * Opens a file of samples by the ending of its name, or a folder of images; rows come in batches, in
+ * constant memory. Throws `input_not_found`, `input_unsupported`, `input_malformed`, `input_truncated`,
+ * `labels_missing`, `labels_mismatch` or `unknown_label`, here or while rows are read; a single row
+ * that cannot be read is a `bad` row instead.
  */
 export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
+  if (await isFolder(path)) return openImages(path, options);
+  if (mediaTypeOf(path) !== undefined) return openImage(path, options);
   const format = formatOf(path);
   const totalBytes = await fileSize(path);
   const idPrefix = options.idPrefix ?? `${stem(path)}-`;
-  const unlabelled = options.unlabelled ?? false;
+  const { unlabelled = false, texts = false } = options;
   if (format === 'npy') return openNpyInput(path, totalBytes, { ...options, idPrefix, unlabelled });
   if (options.labels !== undefined) {
-    throw new LegonetError('input_unsupported', `${path}: --labels is for .npy files only`);
+    throw new LegonetError('input_unsupported', `${path}: --labels is for .npy files and folders`);
   }
   return {
     format,
@@ -42,7 +47,7 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
       const source = readChunks(path);
       const groups =
         format === 'csv'
-          ? readCsv(source.chunks, { name: path, idPrefix, unlabelled })
+          ? readCsv(source.chunks, { name: path, idPrefix, unlabelled, texts })
           : readNdjson(source.chunks);
       return batches(groups, {
         firstRow: 0,
@@ -90,12 +95,15 @@ async function openNpyInput(
   };
 }
 
-function formatOf(path: string): Input['format'] {
+function formatOf(path: string): (typeof FORMATS)[number][1] {
   const name = path.toLowerCase();
   const found = FORMATS.find(([ending]) => name.endsWith(ending));
   if (found) return found[1];
   const endings = FORMATS.map(([ending]) => ending).join(', ');
-  throw new LegonetError('input_unsupported', `${path}: not one of ${endings}`);
+  throw new LegonetError(
+    'input_unsupported',
+    `${path}: neither a folder nor one of ${endings}, ${ENDINGS}`,
+  );
 }
 
 /** The base name without what says the format: `digits.csv.gz` is `digits`. */

@@ -42,6 +42,9 @@ export function spawnOptions(user: ServerUser | undefined) {
     TMPDIR: tmpdir(),
     LC_ALL: 'C',
     TZ: 'UTC',
+    // Memory for values of a megabyte, as an adapter's members are, is not given back and taken again each time.
+    MALLOC_MMAP_THRESHOLD_: String(1 << 25),
+    MALLOC_TRIM_THRESHOLD_: String(1 << 26),
   };
   return { env, cwd: '/', ...user };
 }
