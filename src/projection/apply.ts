@@ -13,7 +13,8 @@ import { letterOf } from './letters.js';
 import { load } from './load.js';
 import { lockOffset, moveOffset, type Place } from './offset.js';
 import { namedBy, type Prepared } from './prepare.js';
-import { type RemovedSample, write, writeLetter } from './write.js';
+import { type RemovedSample, write } from './write.js';
+import { writeLetter } from './write-letters.js';
 
 export type ApplyOptions = {
   readonly database: Database;

@@ -374,6 +374,7 @@ test('trained again from the samples, it is the same model: level 3', async () =
       'configuration ok',
       'openings ok',
       'activation ok',
+      'backend ok',
       'model ok',
     ]);
   } finally {
