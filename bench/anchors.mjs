@@ -1,5 +1,4 @@
 // Keys that are samples, on CIFAR-10: node bench/anchors.mjs --data DIRECTORY [--deletions 9]
-import { toRecord } from '#src/cli/to-record.js';
 import { predict } from '#src/model/predict.js';
 import { catchUp } from '#src/service/catch-up.js';
 import { buildFromScratch } from '#src/service/from-scratch.js';
@@ -10,6 +9,7 @@ import {
   cifarModel,
   dataDirectory,
   encode,
+  ingestCifar,
   KEY_ROWS,
   median,
   openBench,
@@ -47,7 +47,7 @@ const watched = {
 };
 try {
   say('ingesting 50,000 samples …');
-  await ingest();
+  await ingestCifar(stores, model, cifar);
   say('first build …');
   const start = performance.now();
   await catchUp(watched, never);
@@ -66,19 +66,6 @@ try {
   process.exitCode = equal ? 0 : 1;
 } finally {
   await close();
-}
-
-async function ingest() {
-  const { train, trainLabels } = cifar;
-  for (let from = 0; from < train.rows; from += 2000) {
-    const records = Array.from({ length: Math.min(2000, train.rows - from) }, (_, j) => {
-      const i = from + j;
-      const encoding = train.values.subarray(i * train.columns, (i + 1) * train.columns);
-      const label = CLASSES[trainLabels[i]];
-      return toRecord(model, { kind: 'sample', sampleId: `train-${i}`, label, encoding });
-    });
-    await stores.log.append(stores.settings.topics.sampleEvents, records);
-  }
 }
 
 async function accuracyInService() {
