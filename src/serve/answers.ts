@@ -79,6 +79,13 @@ const backend = z
   .record(z.string(), z.string().nullable())
   .describe('What softmax adapters are trained on; null for least-squares.');
 
+const engine = z
+  .enum(ENGINES)
+  .nullable()
+  .describe(
+    'What TensorFlow runs on here, for encoders and adapters; null where nothing needs it.',
+  );
+
 export const modelDescription = z.strictObject({
   name: z.string(),
   configDigest: digest,
@@ -86,6 +93,7 @@ export const modelDescription = z.strictObject({
     .record(z.string(), z.unknown())
     .describe('MODEL.json; the SHA-256 of its canonical JSON (RFC 8785) is the digest.'),
   backend: backend.nullable(),
+  engine,
   keys: matrix.describe('The matrix of keys, where a file has it.'),
   projection: matrix.describe('The projection, where there is one.'),
 });
@@ -129,10 +137,7 @@ export const statusReport = z.strictObject({
   model: z.string().nullable(),
   configDigest: digest.nullable(),
   backend: backend.nullable(),
-  engine: z
-    .enum(ENGINES)
-    .nullable()
-    .describe('What TensorFlow runs on; null where nothing needs it.'),
+  engine,
   version: number.nullable(),
   modelDigest: digest.nullable(),
   retained: count,

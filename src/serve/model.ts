@@ -32,7 +32,7 @@ export const modelRoutes: readonly Route[] = [
       },
       304: { description: 'The copy is good.' },
     },
-    handle: async ({ headers: given }, { database, model, files }) => {
+    handle: async ({ headers: given }, { database, model, files, engine }) => {
       const { configuration, digest: configDigest } = model;
       const known = notModified(given, configDigest);
       if (known) return known;
@@ -41,6 +41,7 @@ export const modelRoutes: readonly Route[] = [
         configDigest,
         configuration,
         backend: await readBackend(database.pool),
+        engine,
         keys: describe(files.keys),
         projection: describe(files.projection),
       };
