@@ -228,6 +228,7 @@ describe('what is stored of samples', () => {
     const status = printed({
       ...(await readStatus(pool())),
       ...(await readErasures(pool(), 86_400_000)),
+      engine: null,
       lag: 0n,
     });
     expect(await http.json('/v1/status')).toEqual(status);
