@@ -196,9 +196,12 @@ describe('sets in Postgres', () => {
       );
     }
     expect((await readSetStates(database.pool)).get(1)?.root).toEqual(setRoot(entries.slice(20)));
-    const client = await database.pool.connect();
-    await client.query('SELECT pg_stat_force_next_flush()');
-    client.release();
+    // Each connection counts for itself, and tells it now and then.
+    const clients = await Promise.all(
+      Array.from({ length: database.pool.totalCount }, () => database.pool.connect()),
+    );
+    for (const client of clients) await client.query('SELECT pg_stat_force_next_flush()');
+    for (const client of clients) client.release();
     const { rows } = await database.pool.query<{ updated: bigint; hot: bigint }>(
       `SELECT n_tup_upd AS updated, n_tup_hot_upd AS hot FROM pg_stat_user_tables
        WHERE relname = 'set_pages'`,

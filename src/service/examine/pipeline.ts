@@ -76,7 +76,7 @@ function rolesFinding(status: Status, { lag, erasures, waiting }: Work): Finding
     [
       'build',
       status.dirtyAdapters > 0n || status.unplaced > 0n,
-      `${status.dirtyAdapters} adapters and ${status.unplaced} samples to be placed`,
+      `${status.dirtyAdapters} adapters${status.unplaced > 0n ? ` and ${status.unplaced} samples to be placed` : ''}`,
     ],
     [
       'publish',
