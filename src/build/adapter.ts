@@ -1,8 +1,9 @@
 import type { ClientBase } from 'pg';
-import { fitFromStatistics, isDual } from '../model/adapter.js';
+import { fitFromStatistics, isDual, weightsDigest } from '../model/adapter.js';
 import { type BuiltAdapter, builtAdapter, fitMembers } from '../model/build.js';
 import type { AdapterSettings } from '../model/configuration.js';
 import type { Kernel } from '../model/kernel.js';
+import { joinKey } from '../model/keyed.js';
 import {
   accumulate,
   emptyStatistics,
@@ -13,6 +14,7 @@ import {
 } from '../model/statistics.js';
 import type { Trainer } from '../model/trainer.js';
 import { type KeptStatistics, type NewSums, readStatistics, rowsOf } from '../store/statistics.js';
+import { readKey } from './anchors.js';
 import { readMembers } from './members.js';
 import { heldStill, type Owed } from './owed.js';
 
@@ -27,6 +29,8 @@ export type AdapterTask = {
   readonly owed: readonly Owed[];
   /** Whether its statistics are to be kept when others are built. */
   readonly keepLater: boolean;
+  /** Whether its key is part of it. */
+  readonly keyed: boolean;
   readonly shape: Shape;
   readonly settings: AdapterSettings;
   /** The build's cut, positions as decimal strings. */
@@ -38,7 +42,7 @@ export type BuildResult = BuiltAdapter & { readonly sums: NewSums };
 
 /**
  * Builds one adapter from the snapshot that `client` reads. From kept statistics and the members that
- * came since, where there are any; else from all members. Equal in every bit to `fitMembers`.
+ * came since, where there are any; else from all members. Equal in every bit to `buildAdapter`.
  */
 export async function buildAdapterFrom(
   client: ClientBase,
@@ -47,16 +51,28 @@ export async function buildAdapterFrom(
   task: AdapterTask,
 ): Promise<BuildResult> {
   const { settings } = task;
-  if (settings.kind === 'softmax') {
-    const pages: Rows[] = [];
-    for await (const page of readMembers(client, task.adapter, Object.keys(task.cut))) {
-      pages.push(page);
-    }
-    const members = concatenate(pages);
-    const weights = fitMembers(kernel, trainer, task.shape, settings, members);
-    return { ...builtAdapter(members.labels.length, weights), sums: null };
+  const built =
+    settings.kind === 'softmax'
+      ? await buildSoftmax(client, kernel, trainer, task)
+      : await buildLeastSquares(client, kernel, { ...task, lambda: settings.lambda });
+  if (!task.keyed) return built;
+  const bytes = joinKey(built.bytes, await readKey(client, task.adapter));
+  return { ...built, bytes, digest: weightsDigest(bytes) };
+}
+
+async function buildSoftmax(
+  client: ClientBase,
+  kernel: Kernel,
+  trainer: Trainer | null,
+  task: AdapterTask,
+): Promise<BuildResult> {
+  const pages: Rows[] = [];
+  for await (const page of readMembers(client, task.adapter, Object.keys(task.cut))) {
+    pages.push(page);
   }
-  return buildLeastSquares(client, kernel, { ...task, lambda: settings.lambda });
+  const members = concatenate(pages);
+  const weights = fitMembers(kernel, trainer, task.shape, task.settings, members);
+  return { ...builtAdapter(members.labels.length, weights), sums: null };
 }
 
 type LeastSquares = AdapterTask & { readonly lambda: number };

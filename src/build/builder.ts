@@ -10,9 +10,11 @@ import { announce } from './announce.js';
 import { declareIntent, recordVersion } from './attest.js';
 import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
+import { type BuildCut, takeCut } from './cut.js';
 import { EntryTree } from './entry-tree.js';
 import { withOwed } from './owed.js';
-import { type BuildPlan, cutJson, readPlan } from './plan.js';
+import { forgetMoves, holdPlacement } from './placement.js';
+import { type BuildPlan, cutJson } from './plan.js';
 import { rememberStates } from './remembered-sets.js';
 import { setsAt } from './sets.js';
 import { buildShared, SHARE_FROM } from './share.js';
@@ -49,41 +51,16 @@ export async function buildVersion(
   options: BuildOptions,
   signal: AbortSignal,
 ): Promise<BuildOutcome | null> {
-  const cut = await takeCut(options);
+  const cut = await takeCut(options, signal);
   if (!cut) return null;
   return traced({ name: 'build', causes: cut.plan.causes }, (span) =>
     buildFrom(options, cut, span, signal),
   );
 }
 
-/** A plan, and the session whose open transaction is its snapshot. */
-type Cut = {
-  readonly client: PoolClient;
-  readonly snapshot: string;
-  readonly plan: BuildPlan;
-};
-
-/** Null when nothing has changed. */
-async function takeCut({ database, reached = () => {} }: BuildOptions): Promise<Cut | null> {
-  const client = await database.pool.connect();
-  try {
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const exported = await client.query('SELECT pg_export_snapshot() AS name');
-    const plan = await readPlan(client);
-    reached('build.cut-taken');
-    if (plan.needed) return { client, snapshot: exported.rows[0].name, plan };
-    await client.query('COMMIT');
-    client.release();
-    return null;
-  } catch (error) {
-    client.release(true);
-    throw error;
-  }
-}
-
 async function buildFrom(
   options: BuildOptions,
-  cut: Cut,
+  cut: BuildCut,
   span: Traced,
   signal: AbortSignal,
 ): Promise<BuildOutcome | null> {
@@ -109,7 +86,7 @@ type Audited = { readonly audit: Pick<NewVersion, 'sets' | 'intent'> | null };
 
 async function buildAdapters(
   options: BuildOptions,
-  { client, snapshot, plan }: Cut,
+  { client, snapshot, plan }: BuildCut,
   signal: AbortSignal,
 ): Promise<Built & Audited> {
   try {
@@ -148,11 +125,21 @@ async function rebuild(
 ): Promise<Built> {
   const { database, onAdapter = () => {}, reached = () => {} } = options;
   const cut = cutJson(plan.cut);
-  const built = new Map<number, Rebuilt>();
+  // What only commits to its members anew is what it was: it need not be computed.
+  const built = new Map<number, Rebuilt>(
+    plan.dirty.flatMap(({ adapter, same }) => (same ? [[adapter, same]] : [])),
+  );
+  const dirty = plan.dirty.filter(({ same }) => !same);
   let shared: string | null = null;
-  if (plan.dirty.length >= SHARE_FROM && (await countBuilders(database.pool)) > 1) {
+  if (dirty.length >= SHARE_FROM && (await countBuilders(database.pool)) > 1) {
     const leader = { ...options, onAdapter, reached };
-    const { build, own, handedIn } = await buildShared(leader, plan, snapshot, cut, signal);
+    const { build, own, handedIn } = await buildShared(
+      leader,
+      { ...plan, dirty },
+      snapshot,
+      cut,
+      signal,
+    );
     for (const [adapter, result] of [...own, ...handedIn]) built.set(adapter, result);
     shared = build.id;
   } else {
@@ -160,8 +147,8 @@ async function rebuild(
       built.set(adapter, result);
       onAdapter(built.size, plan.dirty.length);
     };
-    const dirty = await withOwed(client, database, plan.dirty);
-    await buildAll(options, { snapshot, cut }, dirty, done, signal);
+    const owed = await withOwed(client, database, dirty);
+    await buildAll(options, { snapshot, cut }, owed, done, signal);
   }
   return { built: new Map([...built].sort(([a], [b]) => a - b)), shared };
 }
@@ -173,16 +160,19 @@ async function commit(
   const { plan, built } = next;
   reached('build.before-commit');
   const retirements = await transaction(database.pool, async (tx) => {
+    if (model.keys === null) await holdPlacement(tx, plan);
     const retired = await commitVersion(tx, next);
     reached('build.model-written');
     await writeSets(tx, next.sets.prepared);
     const versions = retired.map(({ version }) => version);
     await recordVersion(tx, model, next, versions, now());
+    if (model.keys === null) await forgetMoves(tx, plan);
     reached('build.recorded');
     await announce(tx, model, next, retired, now());
     reached('build.in-commit');
     return retired;
   });
+  const same = plan.dirty.filter((dirty) => dirty.same);
   rememberStates(database, { cut: plan.cut, states: next.sets.states });
   forgetRemoved(database, plan.cut);
   reached('build.after-commit');
@@ -190,7 +180,7 @@ async function commit(
     version: next.version,
     modelDigest: next.modelDigest,
     rebuilt: [...built.keys()],
-    helped: [...built.values()].filter(({ bytes }) => bytes === undefined).length,
+    helped: [...built.values()].filter(({ bytes }) => bytes === undefined).length - same.length,
     deletions: plan.deletions,
     retired: retirements.map(({ version }) => version),
   };

@@ -2,7 +2,8 @@ import type pg from 'pg';
 import { activate } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
-import type { Model } from '../model/model.js';
+import { keysOf, type Model } from '../model/model.js';
+import { type Placing, place } from '../model/placing.js';
 import type { Trainer } from '../model/trainer.js';
 import type { AdapterTask } from './adapter.js';
 import { OwnConnection } from './own-connection.js';
@@ -10,8 +11,10 @@ import { buildInSnapshot, keep } from './snapshot.js';
 
 /** Where the arithmetic is done: in worker threads, or in line where a thread would not pay. */
 export interface Compute {
-  /** Adapter ids [count, activated] of `encodings` int8 [count, dimension], nearest first. */
+  /** Adapter ids [count, activated] of `encodings` int8 [count, dimension], nearest first; where keys are no samples. */
   activate(encodings: Int8Array, count: number): Promise<Int32Array>;
+  /** Adapter ids [count, activated] by the keys that samples give now. */
+  place(placing: Placing): Promise<Int32Array>;
   /** Builds one adapter as of an exported snapshot. */
   build(task: AdapterTask, snapshot: string): Promise<BuiltAdapter>;
   /** How many adapters it builds at a time. */
@@ -43,7 +46,8 @@ export function inlineCompute(
   ready().catch(() => {});
   return {
     activate: async (encodings, count) =>
-      activate(kernel, model.keys, encodings, count, model.configuration.activated),
+      activate(kernel, keysOf(model), encodings, count, model.configuration.activated),
+    place: async (placing) => place(kernel, placing, model.configuration.activated),
     build: async (task, snapshot) => {
       const { built, keeping } = await inTurn((client) =>
         buildInSnapshot(client, kernel, trainer, task, snapshot),

@@ -1,5 +1,6 @@
 import { decodeLeaf } from '../audit/leaves.js';
 import { readTrace } from '../events/trace-context.js';
+import type { BuiltAdapter } from '../model/build.js';
 import type { Queryable } from '../store/database.js';
 import { readOffsets } from '../store/offsets.js';
 import { HOLDS } from '../store/statistics.js';
@@ -18,6 +19,8 @@ export type BuildPlan = {
   readonly dirty: readonly DirtyAdapter[];
   readonly retained: bigint;
   readonly latest: Latest | null;
+  /** How often keys that are samples have changed; 0 where they are not. */
+  readonly generation: bigint;
   /** The cut that the training sets are at; null before they are made. */
   readonly setCut: Cut | null;
   /** Weights digest in force, by adapter; null for one never built. */
@@ -48,7 +51,12 @@ export type Dirty = {
   readonly kept: boolean;
   /** What is to be subtracted from them first. */
   readonly owed?: readonly Owed[];
+  /** What it is, where only the other adapters of its members have changed: it is that again. */
+  readonly same: Pick<BuiltAdapter, 'members' | 'digest'> | null;
 };
+
+/** What building it takes. */
+export type ToBuild = Omit<Dirty, 'same'>;
 
 /**
  * `owes`: its kept statistics would hold without members that were taken away since. `members`: as many as it was
@@ -78,7 +86,11 @@ export async function readPending(client: Queryable): Promise<Pending> {
   return { urgent: row?.urgent ?? false, waitingMs: row?.waiting ?? null };
 }
 
-type DirtyRow = DirtyAdapter & { readonly marked: boolean };
+type DirtyRow = Omit<DirtyAdapter, 'same'> & {
+  readonly digest: string | null;
+  readonly marked: boolean;
+  readonly resealed: boolean;
+};
 
 type CountsRow = {
   offsets: Record<string, string>;
@@ -87,6 +99,7 @@ type CountsRow = {
   setCut: Record<string, string> | null;
   replaying: boolean;
   retained: bigint;
+  generation: bigint;
   deletions: string[];
   asked: string[];
   touched: string[];
@@ -95,12 +108,14 @@ type CountsRow = {
 export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const dirty = await client.query<DirtyRow>(
     // The first version builds every adapter, those without members too.
-    `SELECT a.adapter, a.version AS "builtIn", a.members, d.adapter IS NOT NULL AS marked, s.adapter IS NOT NULL AS stored,
+    `SELECT a.adapter, a.version AS "builtIn", a.members, a.weights_digest AS digest,
+            d.adapter IS NOT NULL AS marked, coalesce(d.resealed, false) AS resealed,
+            s.adapter IS NOT NULL AS stored,
             coalesce(${HOLDS} AND NOT d.reduced, false) AS kept,
             coalesce(${HOLDS} AND d.reduced, false) AS owes
      FROM adapters a
-     LEFT JOIN (SELECT adapter, bool_or(removed IS NOT NULL) AS reduced FROM dirty_adapters
-                GROUP BY adapter) AS d USING (adapter)
+     LEFT JOIN (SELECT adapter, bool_or(removed IS NOT NULL) AS reduced, bool_and(resealed) AS resealed
+                FROM dirty_adapters GROUP BY adapter) AS d USING (adapter)
      LEFT JOIN adapter_statistics s USING (adapter)
      WHERE d.adapter IS NOT NULL OR a.weights_digest IS NULL
      ORDER BY coalesce(a.members, 0) DESC, a.adapter`,
@@ -115,6 +130,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
               AS digests,
             (SELECT string_agg(coalesce(version::text, ''), ',' ORDER BY adapter) FROM adapters)
               AS "builtIn",
+            coalesce((SELECT generation FROM placement), 0) AS generation,
             ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
               AS deletions,
             ARRAY(SELECT DISTINCT traceparent FROM deletions
@@ -128,9 +144,10 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
     needed:
       row?.replaying === false && (deletions.length > 0 || dirty.rows.some(({ marked }) => marked)),
     cut: readCutJson(row?.offsets ?? null) ?? {},
-    dirty: dirty.rows,
+    dirty: dirty.rows.map(dirtyOf),
     retained: row?.retained ?? 0n,
     latest,
+    generation: row?.generation ?? 0n,
     setCut: readCutJson(row?.setCut ?? null),
     digests: listed(row?.digests, (digest) => digest),
     builtIn: listed(row?.builtIn, Number),
@@ -142,6 +159,11 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
 /** What stands between commas, where there is something. */
 const listed = <T>(text: string | null | undefined, read: (item: string) => T): (T | null)[] =>
   text?.split(',').map((item) => (item === '' ? null : read(item))) ?? [];
+
+function dirtyOf({ digest, marked, resealed, ...dirty }: DirtyRow): DirtyAdapter {
+  const isSame = marked && resealed && digest !== null;
+  return { ...dirty, same: isSame ? { members: dirty.members ?? 0, digest } : null };
+}
 
 async function readLatest(client: Queryable): Promise<Latest | null> {
   const { rows } = await client.query<{ version: number; retired: boolean; leaf: Buffer | null }>(
@@ -160,6 +182,12 @@ const contexts = (traceparents: readonly string[] = []) =>
 
 const readCutJson = (json: Record<string, string> | null): Cut | null =>
   json && Object.fromEntries(Object.entries(json).map(([p, at]) => [p, BigInt(at)]));
+
+/** The cut that the training sets are at; null before they are made. */
+export async function readSetCut(client: Queryable): Promise<Cut | null> {
+  const { rows } = await client.query<{ cut: Record<string, string> }>('SELECT cut FROM set_cut');
+  return readCutJson(rows[0]?.cut ?? null);
+}
 
 export async function readCut(client: Queryable): Promise<Cut> {
   return Object.fromEntries(await readOffsets(client));

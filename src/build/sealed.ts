@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { ENTRY_BYTES } from '../audit/sets/entries.js';
 import { LegonetError } from '../errors.js';
 import { copyRow } from '../store/copy.js';
+import type { Cut } from './plan.js';
 
 /** Samples as the sets have them: entries (64 bytes each), and adapter ids [samples, width]; both flat. */
 export type Sealed = {
@@ -36,6 +37,26 @@ export async function* readSealed(
     next = last + 1n;
   }
 }
+
+/** Content that was there at the first cut and is not at the second; a replay's removals are from no set. */
+export function removals(from: Cut, to: Cut): string {
+  const before = (cut: Cut, partition: string, position: string) =>
+    Object.entries(cut)
+      .map(([p, at]) => `(${partition} = ${Number(p)} AND ${position} < ${at})`)
+      .join(' OR ') || 'false';
+  // One that had moved by other keys is in the sets where it was before.
+  return `SELECT position, commitment, coalesce(m.membership, r.membership) AS membership,
+      coalesce(m.adapters, r.adapters) AS adapters
+    FROM removals r LEFT JOIN moves m USING (commitment)
+    WHERE commitment IS NOT NULL AND (${before(to, 'partition', 'position')})
+      AND NOT (${before(from, 'partition', 'position')})
+      AND (${before(from, 'content_partition', 'content_position')})`;
+}
+
+/** Samples that are there still and have moved since the sets' cut: as the sets have them (`m`), or as they are (`s`). */
+export const moves = (side: 'm' | 's'): string =>
+  `SELECT 0::bigint AS position, commitment, ${side}.membership, ${side}.adapters
+   FROM moves m JOIN samples s USING (sample_id, commitment)`;
 
 /**
  * The rows of a query with position, commitment, membership and adapters, joined by the server into one

@@ -21,7 +21,7 @@ import { rebuildSets, type WholeSet } from '../store/sets-write.js';
 import { queueEntries } from '../store/tlog-queue.js';
 import { type BuildPlan, type Cut, cutJson } from './plan.js';
 import { takeStates } from './remembered-sets.js';
-import { adaptersOf, PAGE, readPage, readSealed, type Sealed } from './sealed.js';
+import { adaptersOf, moves, PAGE, readPage, readSealed, removals, type Sealed } from './sealed.js';
 
 /*
  * The training sets of a version, brought from the cut that they are at to the version's own. They follow
@@ -54,6 +54,8 @@ export async function setsAt(
   for await (const page of readBetween(client, setCut, cut)) changes.add(page);
   const gone = await readPage(client, removals(setCut, cut));
   changes.remove(gone);
+  changes.remove(await readPage(client, moves('m')));
+  changes.add(await readPage(client, moves('s')));
   const states = await statesAt(client, database, setCut);
   const { prepared, pages } = await prepareFrom(client, states, changes.bySet(), await hashPairs());
   // After a replay that no version has followed yet, the sets are not the last version's.
@@ -108,18 +110,6 @@ async function* readBetween(client: ClientBase, from: Cut, to: Cut): AsyncIterab
   for (const [partition, position] of Object.entries(to)) {
     yield* readSealed(client, Number(partition), from[partition] ?? 0n, position);
   }
-}
-
-/** Content that was there at the first cut and is not at the second; a replay's removals are from no set. */
-function removals(from: Cut, to: Cut): string {
-  const before = (cut: Cut, partition: string, position: string) =>
-    Object.entries(cut)
-      .map(([p, at]) => `(${partition} = ${Number(p)} AND ${position} < ${at})`)
-      .join(' OR ') || 'false';
-  return `SELECT position, commitment, membership, adapters FROM removals
-    WHERE commitment IS NOT NULL AND (${before(to, 'partition', 'position')})
-      AND NOT (${before(from, 'partition', 'position')})
-      AND (${before(from, 'content_partition', 'content_position')})`;
 }
 
 /** What comes into each set and what goes, as it is met. */

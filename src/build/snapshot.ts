@@ -4,6 +4,7 @@ import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Trainer } from '../model/trainer.js';
 import { sqlState } from '../store/database.js';
+import { readGeneration } from '../store/placement.js';
 import { type BuiltAt, keepStatistics, type NewSums } from '../store/statistics.js';
 import { type AdapterTask, buildAdapterFrom } from './adapter.js';
 
@@ -27,12 +28,13 @@ export async function buildInSnapshot(
   task: AdapterTask,
   snapshot: string,
 ): Promise<BuiltInSnapshot> {
-  const { adapter, builtIn, cut, stored, keepLater } = task;
+  const { adapter, builtIn, cut, stored, keyed, keepLater } = task;
   try {
     await begin(client, snapshot);
     const { sums, ...built } = await buildAdapterFrom(client, kernel, trainer, task);
+    const generation = keyed ? await readGeneration(client) : 0n;
     await client.query('COMMIT');
-    const keeping = sums || stored ? { adapter, builtIn, cut, sums } : null;
+    const keeping = sums || stored ? { adapter, builtIn, cut, generation, sums } : null;
     if (keepLater || !keeping) return { built, keeping };
     await keep(client, keeping);
     return { built, keeping: null };

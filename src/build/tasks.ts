@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { BuiltAdapter } from '../model/build.js';
 import { int4Array } from '../store/arrays.js';
 import { connect, type Database, type Queryable, transaction } from '../store/database.js';
-import type { Dirty } from './plan.js';
+import type { ToBuild } from './plan.js';
 
 /** A build that several processes share. */
 export type SharedBuild = {
@@ -22,7 +22,7 @@ export async function openBuild(
   { pool }: Database,
   snapshot: string,
   cut: Readonly<Record<string, string>>,
-  dirty: readonly Dirty[],
+  dirty: readonly ToBuild[],
 ): Promise<SharedBuild> {
   const id = randomUUID();
   await transaction(pool, async (client) => {
@@ -106,7 +106,7 @@ export async function readResults(
   return new Map(rows.map(({ adapter, ...result }) => [adapter, result]));
 }
 
-type Task = Dirty & { readonly rank: number };
+type Task = ToBuild & { readonly rank: number };
 
 /**
  * The tasks that this process has taken: rows locked in one transaction, so that they are free again
@@ -135,14 +135,14 @@ export class Claims {
   }
 
   /** The next task that nobody holds and that has no result, the largest first; null if there is none. */
-  take(): Promise<Dirty | null> {
+  take(): Promise<ToBuild | null> {
     // One after the other: a row that this very transaction has locked is not skipped by it.
     const turn = this.#turn.then(() => this.#take());
     this.#turn = turn.catch(() => {});
     return turn;
   }
 
-  async #take(): Promise<Dirty | null> {
+  async #take(): Promise<ToBuild | null> {
     // What others gave back comes before what was taken last.
     const task = (await this.#after(this.#last, [])) ?? (await this.#after(0, this.#taken));
     if (!task) return null;

@@ -6,6 +6,7 @@ import type { Engine } from '../engine/engine.js';
 import type { Keys } from '../model/activation.js';
 import type { Backend } from '../model/backend.js';
 import type { Model } from '../model/model.js';
+import type { Placing } from '../model/placing.js';
 import { type Outcome, unwrap } from '../outcome.js';
 import type { Compute } from './compute.js';
 import { type BuiltInSnapshot, buffersOf, type Keeping } from './snapshot.js';
@@ -13,7 +14,7 @@ import { type BuiltInSnapshot, buffersOf, type Keeping } from './snapshot.js';
 /** What a worker thread is started with. */
 export type ThreadData = {
   readonly url: string;
-  readonly keys: Keys;
+  readonly keys: Keys | null;
   readonly activated: number;
   readonly training: Training;
 };
@@ -60,6 +61,7 @@ export function threadCompute(
   };
   return {
     activate: (encodings, count) => run('activateBatch', { encodings, count }),
+    place: (placing: Placing) => run('placeBatch', placing),
     build: async (adapter, snapshot) => {
       const result = await run<BuiltInSnapshot>('buildAdapter', { adapter, snapshot });
       if (result.keeping) keepLater(result.keeping);

@@ -4,7 +4,7 @@ import type { Model } from '../model/model.js';
 import { type Shape, sumsBytes, unknowns } from '../model/statistics.js';
 import type { AdapterTask } from './adapter.js';
 import type { Compute } from './compute.js';
-import type { Dirty, DirtyAdapter } from './plan.js';
+import type { DirtyAdapter, ToBuild } from './plan.js';
 import type { Claims, SharedBuild } from './tasks.js';
 
 /** What a build is made with and of. */
@@ -20,12 +20,12 @@ export type Cutting = Pick<SharedBuild, 'snapshot' | 'cut'>;
 export function buildOne(
   { model, compute }: Workshop,
   { snapshot, cut }: Cutting,
-  { adapter, builtIn, stored, kept, owed = [] }: Dirty,
+  { adapter, builtIn, stored, kept, owed = [] }: ToBuild,
   keepLater = false,
 ): Promise<BuiltAdapter> {
-  const { shape, configuration } = model;
+  const { shape, configuration, keys } = model;
   const { adapter: settings } = configuration;
-  const own = { stored, kept, owed, keepLater };
+  const own = { stored, kept, owed, keepLater, keyed: keys === null };
   const task: AdapterTask = { adapter, builtIn, ...own, shape, settings, cut };
   return compute.build(task, snapshot);
 }

@@ -3,6 +3,8 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { openPinned } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import { activate } from '../model/activation.js';
+import { keysOf } from '../model/model.js';
+import { type Placing, place } from '../model/placing.js';
 import type { Trainer } from '../model/trainer.js';
 import { type Outcome, settle } from '../outcome.js';
 import type { AdapterTask } from './adapter.js';
@@ -31,7 +33,14 @@ export function activateBatch(batch: {
   encodings: Int8Array;
   count: number;
 }): Promise<Outcome<Int32Array>> {
-  return settle(async () => activate(await kernel, keys, batch.encodings, batch.count, activated));
+  return settle(async () =>
+    activate(await kernel, keysOf({ keys }), batch.encodings, batch.count, activated),
+  );
+}
+
+/** Adapters by the keys of now; see `place`. */
+export function placeBatch(placing: Placing): Promise<Outcome<Int32Array>> {
+  return settle(async () => place(await kernel, placing, activated));
 }
 
 /** Resolves when this thread has all that a build takes. */

@@ -1,5 +1,5 @@
 import type { LogRecord } from '../events/record.js';
-import type { Weights } from '../model/adapter.js';
+import type { KeyedAdapter } from '../model/keyed.js';
 import { Alarm } from '../store/listen.js';
 import { type Announcement, readNews, readVersion } from './announcement.js';
 import { Backoff } from './backoff.js';
@@ -47,7 +47,7 @@ export class Keeper {
   /** Retired versions that are in use or newer. */
   readonly #retired = new Set<number>();
   /** Weights for the target that are here already. */
-  readonly #staged = new Map<string, Weights>();
+  readonly #staged = new Map<string, KeyedAdapter>();
   #asking = false;
 
   constructor(options: KeeperOptions) {
@@ -219,7 +219,7 @@ export class Keeper {
     for (let next = queue.next(); !next.done; next = queue.next()) {
       if (this.#wanted !== target) return;
       const digest = next.value;
-      const bytes = await remote.bytes(`/v1/weights/${digest}`, local.weightsBytes);
+      const bytes = await remote.bytes(`/v1/weights/${digest}`, local.adapterBytes);
       this.#staged.set(digest, local.read(digest, bytes));
     }
   }

@@ -1,11 +1,17 @@
 import { LegonetError } from '../errors.js';
-import { readWeights, type Weights, weightsBytes, weightsDigest } from '../model/adapter.js';
+import { weightsDigest } from '../model/adapter.js';
 import { hashText } from '../model/hashing-text.js';
 import type { Kernel } from '../model/kernel.js';
+import {
+  isAdapterLength,
+  type KeyedAdapter,
+  readAdapter,
+  weightsLength,
+  withKeysOf,
+} from '../model/keyed.js';
 import type { Model } from '../model/model.js';
 import { type AdapterWeights, type Prediction, predict } from '../model/predict.js';
 import { checkInt8, quantise } from '../model/quantise.js';
-import { unknowns } from '../model/statistics.js';
 import type { Announcement } from './announcement.js';
 
 /** Numbers as the encoder gives them, Int8Array for an encoding that is quantised already, or a text. */
@@ -19,35 +25,33 @@ export type Predicted = {
   readonly predictions: readonly Prediction[];
 };
 
-/** What is in use: whole, and never changed. */
-type Current = { readonly announcement: Announcement; readonly weights: AdapterWeights };
+/** What is in use: whole, and never changed. The model has the keys of the version. */
+type Current = {
+  readonly announcement: Announcement;
+  readonly model: Model;
+  readonly weights: AdapterWeights;
+};
 
 /** A copy of the model in memory. Every weight in it has the digest that its version names. */
 export class LocalModel {
   readonly model: Model;
   readonly #kernel: Kernel;
-  readonly #bytes: number;
-  /** Of an adapter without members: all zeros. With members, its weights are never all zeros. */
-  readonly #empty: string;
-  #held = new Map<string, Weights>();
+  #held = new Map<string, KeyedAdapter>();
   #current: Current | null = null;
   #retired: number | null = null;
 
   constructor(model: Model, kernel: Kernel) {
     this.model = model;
     this.#kernel = kernel;
-    const count = unknowns(model.shape) * model.shape.classes;
-    this.#empty = weightsDigest(weightsBytes(new Float32Array(count)));
-    this.#bytes = 4 * count;
   }
 
   get announcement(): Announcement | null {
     return this.#current?.announcement ?? null;
   }
 
-  /** Bytes of one adapter's weights. */
-  get weightsBytes(): number {
-    return this.#bytes;
+  /** The most bytes that one adapter may have. */
+  get adapterBytes(): number {
+    return weightsLength(this.model.shape) + this.model.shape.dimension;
   }
 
   /** Digests of weights in memory. */
@@ -59,10 +63,10 @@ export class LocalModel {
     return this.#held.has(digest);
   }
 
-  /** Weights from their bytes. Throws `digest_mismatch`. */
-  read(digest: string, bytes: Uint8Array): Weights {
-    if (bytes.byteLength === this.#bytes && weightsDigest(bytes) === digest) {
-      return readWeights(bytes);
+  /** An adapter from its bytes. Throws `digest_mismatch`. */
+  read(digest: string, bytes: Uint8Array): KeyedAdapter {
+    if (isAdapterLength(this.model, bytes.byteLength) && weightsDigest(bytes) === digest) {
+      return readAdapter(this.model, bytes);
     }
     throw new LegonetError(
       'digest_mismatch',
@@ -72,16 +76,18 @@ export class LocalModel {
   }
 
   /** Takes a version into use, with weights that are not held yet, and lets go of what it has not. */
-  adopt(announcement: Announcement, fetched: ReadonlyMap<string, Weights>): void {
-    const held = new Map<string, Weights>();
-    const weights = announcement.weights.map((digest) => {
+  adopt(announcement: Announcement, fetched: ReadonlyMap<string, KeyedAdapter>): void {
+    const held = new Map<string, KeyedAdapter>();
+    const adapters = announcement.weights.map((digest) => {
       const found = fetched.get(digest) ?? this.#held.get(digest);
       if (!found) throw new TypeError(`version ${announcement.version} lacks weights ${digest}`);
       held.set(digest, found);
-      return digest === this.#empty ? null : found;
+      return found;
     });
     this.#held = held;
-    this.#current = { announcement, weights };
+    const model = withKeysOf(this.model, adapters);
+    const weights = adapters.map((adapter) => (isEmpty(adapter) ? null : adapter.weights));
+    this.#current = { announcement, model, weights };
     this.#retired = null;
   }
 
@@ -94,7 +100,7 @@ export class LocalModel {
   forget(digests: readonly string[]): void {
     if (this.#retired === null) return;
     for (const digest of digests) this.#held.delete(digest);
-    if (this.#current) this.#current = { ...this.#current, weights: [] };
+    if (this.#current) this.#current = { ...this.#current, model: this.model, weights: [] };
   }
 
   get retired(): boolean {
@@ -116,14 +122,14 @@ export class LocalModel {
         'retryable',
       );
     }
-    const { announcement, weights } = this.#current;
+    const { announcement, model, weights } = this.#current;
     const { dimension } = this.model.shape;
     const rows = new Int8Array(encodings.length * dimension);
     encodings.forEach((given, i) => {
       rows.set(toInt8(this.model, given), i * dimension);
     });
     const { version, modelDigest } = announcement;
-    const predictions = predict(this.#kernel, this.model, weights, rows, encodings.length);
+    const predictions = predict(this.#kernel, model, weights, rows, encodings.length);
     return { version, modelDigest, predictions };
   }
 }
@@ -135,3 +141,6 @@ function toInt8({ configuration, quantiser }: Model, given: EncodingInput): Int8
   if (encoder.kind === 'hashing-text') return quantise(quantiser, hashText(encoder, given));
   throw new LegonetError('input_not_encodable', 'a text, and this model takes encodings alone');
 }
+
+/** All zeros: without members. With members, its weights are never all zeros. */
+const isEmpty = ({ weights }: KeyedAdapter): boolean => weights.every((weight) => weight === 0);

@@ -5,12 +5,20 @@ export type Keys = {
   readonly values: Int8Array;
   readonly adapters: number;
   readonly dimension: number;
-  readonly squares: Int32Array;
+  /** Infinity for an adapter without key: it is farther than any other. */
+  readonly squares: Float64Array;
 };
 
-export function prepareKeys(values: Int8Array, adapters: number, dimension: number): Keys {
-  const squares = new Int32Array(adapters);
+/** `has` tells which adapters have a key: all, by default. Values of the others are to be zeros. */
+export function prepareKeys(
+  values: Int8Array,
+  adapters: number,
+  dimension: number,
+  has: (adapter: number) => boolean = () => true,
+): Keys {
+  const squares = new Float64Array(adapters).fill(Number.POSITIVE_INFINITY);
   for (let j = 0; j < adapters; j++) {
+    if (!has(j)) continue;
     let sum = 0;
     for (let i = 0; i < dimension; i++) sum += (values[j * dimension + i] ?? 0) ** 2;
     squares[j] = sum;
@@ -18,10 +26,16 @@ export function prepareKeys(values: Int8Array, adapters: number, dimension: numb
   return { values, adapters, dimension, squares };
 }
 
+/** An adapter's key, int8 [dimension]; null if it has none. */
+export function keyOf({ values, dimension, squares }: Keys, adapter: number): Int8Array | null {
+  if (squares[adapter] === Number.POSITIVE_INFINITY) return null;
+  return values.subarray(adapter * dimension, (adapter + 1) * dimension);
+}
+
 /**
  * The `activated` adapters whose keys are nearest (squared L2) to each of `count` encodings
  * (LegoNet, section 3.2). Returns adapter ids [count, activated], nearest first, ties to the lower
- * id. Exact: |x|² is the same for every key, so |k|² - 2x·k, an integer, decides.
+ * id, those without key last. Exact: |x|² is the same for every key, so |k|² - 2x·k, an integer, decides.
  */
 export function activate(
   kernel: Kernel,
@@ -40,7 +54,7 @@ export function activate(
     let farthest = Number.POSITIVE_INFINITY;
     for (let j = 0, at = s * adapters; j < adapters; j++, at++) {
       const d = (squares[j] as number) - 2 * (products[at] as number);
-      if (d >= farthest) continue;
+      if (j >= activated && d >= farthest) continue;
       insert(distance, nearest, Math.min(j, activated), d, j);
       if (j >= activated - 1) farthest = distance[activated - 1] as number;
     }

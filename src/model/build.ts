@@ -1,9 +1,11 @@
-import { activate } from './activation.js';
+import { activate, keyOf } from './activation.js';
 import { fitAdapter, type Weights, weightsBytes, weightsDigest } from './adapter.js';
+import { withKeysFrom } from './anchors.js';
 import type { AdapterSettings } from './configuration.js';
 import { modelDigest } from './digest.js';
 import type { Kernel } from './kernel.js';
-import type { Model } from './model.js';
+import { joinKey } from './keyed.js';
+import { keysOf, type Model } from './model.js';
 import { fitSoftmax } from './softmax.js';
 import type { Rows, Shape } from './statistics.js';
 import type { Trainer } from './trainer.js';
@@ -22,8 +24,8 @@ export type BuiltAdapter = {
 
 /**
  * build(configuration, S): the definition of the model (design: the exactness equation). A pure
- * function of the set of retained samples; everything incremental must give the same digest. Softmax
- * adapters take a `trainer`, and the function is one for each backend.
+ * function of the set of retained samples, their ids included where keys are samples; everything incremental
+ * must give the same digest. Softmax adapters take a `trainer`, and the function is one for each backend.
  */
 export function buildModel(
   kernel: Kernel,
@@ -46,26 +48,29 @@ export function* buildSteps(
   trainer: Trainer | null = null,
 ): Generator<number, BuiltModel> {
   const adapters: BuiltAdapter[] = [];
-  for (const rows of membersByAdapter(kernel, model, samples)) {
+  const keyed = withKeysFrom(model, samples);
+  for (const rows of membersByAdapter(kernel, keyed, samples)) {
     const members = gather(samples, rows, model.shape.dimension);
-    adapters.push(buildAdapter(kernel, model, members, trainer));
+    const key = model.keys ? null : keyOf(keysOf(keyed), adapters.length);
+    adapters.push(buildAdapter(kernel, model, members, { key, trainer }));
     yield adapters.length;
   }
   const digests = adapters.map((adapter) => adapter.digest);
   return { modelDigest: modelDigest(model.digest, digests), adapters };
 }
 
-/** One adapter from its members alone. */
+/** What an adapter may take besides its members: its key, where that is part of it; what trains softmax. */
+export type AdapterParts = { readonly key?: Int8Array | null; readonly trainer?: Trainer | null };
+
+/** One adapter from its members alone, and from its key if that is part of it. */
 export function buildAdapter(
   kernel: Kernel,
   { shape, configuration }: Model,
   members: Rows,
-  trainer: Trainer | null = null,
+  { key = null, trainer = null }: AdapterParts = {},
 ): BuiltAdapter {
-  return builtAdapter(
-    members.labels.length,
-    fitMembers(kernel, trainer, shape, configuration.adapter, members),
-  );
+  const weights = fitMembers(kernel, trainer, shape, configuration.adapter, members);
+  return builtAdapter(members.labels.length, weights, key);
 }
 
 /** The weights of any kind of adapter. Softmax takes a trainer. */
@@ -81,12 +86,16 @@ export function fitMembers(
   throw new TypeError('softmax adapters take a trainer');
 }
 
-export function builtAdapter(members: number, weights: Weights): BuiltAdapter {
-  const bytes = weightsBytes(weights);
+export function builtAdapter(
+  members: number,
+  weights: Weights,
+  key: Int8Array | null = null,
+): BuiltAdapter {
+  const bytes = joinKey(weightsBytes(weights), key);
   return { members, digest: weightsDigest(bytes), bytes };
 }
 
-/** Row numbers of each adapter's members. */
+/** Row numbers of each adapter's members, by the model's keys. */
 export function membersByAdapter(kernel: Kernel, model: Model, samples: Rows): number[][] {
   const { adapters, activated } = model.configuration;
   const { dimension } = model.shape;
@@ -95,7 +104,7 @@ export function membersByAdapter(kernel: Kernel, model: Model, samples: Rows): n
   for (let from = 0; from < count; from += PANEL) {
     const rows = Math.min(PANEL, count - from);
     const part = samples.encodings.subarray(from * dimension, (from + rows) * dimension);
-    const active = activate(kernel, model.keys, part, rows, activated);
+    const active = activate(kernel, keysOf(model), part, rows, activated);
     active.forEach((adapter, i) => {
       members[adapter]?.push(from + Math.floor(i / activated));
     });

@@ -79,6 +79,7 @@ const keys = z.discriminatedUnion('kind', [
     center: numberOrVector.optional(),
     spread: numberOrVector.optional(),
   }),
+  z.strictObject({ kind: z.literal('anchors'), seed }),
 ]);
 
 const adapter = z.discriminatedUnion('kind', [

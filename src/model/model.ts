@@ -27,10 +27,17 @@ export type Model = {
   /** Of the encoder's part of the configuration. */
   readonly encoderDigest: string;
   readonly quantiser: Quantiser;
-  readonly keys: Keys;
+  /** Null: they follow from the samples (`anchors`). */
+  readonly keys: Keys | null;
   readonly shape: Shape;
   readonly classIndex: ReadonlyMap<string, number>;
 };
+
+/** The keys, where they are known without samples, or were taken from them already. */
+export function keysOf({ keys }: Pick<Model, 'keys'>): Keys {
+  if (keys) return keys;
+  throw new TypeError('the keys follow from samples');
+}
 
 /** What the configuration's files hold, read and checked against their digests by the caller. */
 export type ModelFiles = {
@@ -52,12 +59,13 @@ export function createModel(configuration: ModelConfiguration, files: ModelFiles
       `adapter.lambda: at least ${least.toExponential(1)} at dimension ${shape.dimension}`,
     );
   }
+  const values = createKeys(configuration, quantiser, files.keys);
   return {
     configuration,
     digest: configurationDigest(configuration),
     encoderDigest: encoderDigest(configuration),
     quantiser,
-    keys: prepareKeys(createKeys(configuration, quantiser, files.keys), adapters, shape.dimension),
+    keys: values && prepareKeys(values, adapters, shape.dimension),
     shape,
     classIndex: new Map(classes.map((name, index) => [name, index])),
   };
@@ -129,7 +137,8 @@ function createKeys(
   { keys, adapters }: ModelConfiguration,
   quantiser: Quantiser,
   file?: Matrix,
-): Int8Array {
+): Int8Array | null {
+  if (keys.kind === 'anchors') return null;
   if (keys.kind === 'random') return randomKeys(keys, adapters, quantiser.dimension);
   const expected =
     file?.values instanceof Int8Array ? quantiser.dimension : quantiser.inputDimension;

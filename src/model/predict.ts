@@ -1,7 +1,7 @@
 import { activate } from './activation.js';
 import type { Weights } from './adapter.js';
 import type { Kernel } from './kernel.js';
-import type { Model } from './model.js';
+import { keysOf, type Model } from './model.js';
 
 /** Weights of every adapter in order of id; null for one without members. */
 export type AdapterWeights = readonly (Weights | null)[];
@@ -15,7 +15,7 @@ export type Prediction = {
   readonly adapters: readonly number[];
 };
 
-/** Predicts `count` encodings, int8 [count, dimension] (LegoNet, section 3.4). */
+/** Predicts `count` encodings, int8 [count, dimension] (LegoNet, section 3.4), by the model's keys. */
 export function predict(
   kernel: Kernel,
   model: Model,
@@ -25,7 +25,7 @@ export function predict(
 ): Prediction[] {
   const { activated, classes, adapter } = model.configuration;
   const { dimension } = model.shape;
-  const active = activate(kernel, model.keys, encodings, count, activated);
+  const active = activate(kernel, keysOf(model), encodings, count, activated);
   return Array.from({ length: count }, (_, s) => {
     const x = encodings.subarray(s * dimension, (s + 1) * dimension);
     const adapters = [...active.subarray(s * activated, (s + 1) * activated)];

@@ -12,7 +12,12 @@ export type Shape = { readonly dimension: number; readonly classes: number };
 export const unknowns = (shape: Shape): number => shape.dimension + 1;
 
 /** Encodings, int8 [count, dimension] row-major, and the class index of each. */
-export type Rows = { readonly encodings: Int8Array; readonly labels: ArrayLike<number> };
+export type Rows = {
+  readonly encodings: Int8Array;
+  readonly labels: ArrayLike<number>;
+  /** The id of each, where keys follow from them. */
+  readonly ids?: readonly string[];
+};
 
 /**
  * The sufficient statistics of a least-squares adapter: with x̃ = (x, BIAS), the sums G = X̃ᵀX̃ (packed

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { LegonetError } from '../errors.js';
 import type { LogRecord } from '../events/record.js';
+import { anchorPlaces } from '../model/anchors.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type Database, sqlState, transaction } from '../store/database.js';
@@ -12,7 +13,8 @@ import { letterOf } from './letters.js';
 import { load } from './load.js';
 import { lockOffset, moveOffset, type Place } from './offset.js';
 import { namedBy, type Prepared } from './prepare.js';
-import { type RemovedSample, write, writeLetter } from './write.js';
+import { type RemovedSample, write } from './write.js';
+import { writeLetter } from './write-letters.js';
 
 export type ApplyOptions = {
   readonly database: Database;
@@ -131,7 +133,12 @@ async function applyAtOnce(
       reached('project.folded');
       const { partition, position } = last;
       const mark = { partition, position, traceparent };
-      const arithmetic = { kernel, shape: model.shape, handOver: handOverTo(database) };
+      const arithmetic = {
+        kernel,
+        shape: model.shape,
+        anchorOf: anchorPlaces(model.configuration),
+        handOver: handOverTo(database),
+      };
       await write(client, arithmetic, changes, mark);
       await rewrite?.(client, encodedOf(items));
       await moveOffset(client, place, position + 1n, addedBy(changes));

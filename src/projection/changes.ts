@@ -18,8 +18,10 @@ export type StoredSample = {
   readonly ingestAt: Position | null;
   readonly label: number;
   readonly encoding: Int8Array;
-  /** Its memberships, nearest first. */
+  /** Its memberships, nearest first: what the seal commits to. */
   readonly adapters: readonly number[];
+  /** It has none yet, whatever the seal says: a build will place it, by keys that are samples themselves. */
+  readonly unplaced: boolean;
   readonly seal: Seal;
   /** The audit log's entry of this content; null until it has one. */
   readonly leaf: LeafPlace | null;
@@ -129,4 +131,6 @@ export type SavedSeal = {
   readonly digest: string;
   readonly seal: Seal;
   readonly leaf: LeafPlace;
+  /** What the seal's membership commits to, where keys are samples. */
+  readonly adapters: readonly number[] | null;
 };

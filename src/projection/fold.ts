@@ -4,18 +4,18 @@ import { isOwnDeletion } from '../events/own-records.js';
 import type { LogRecord } from '../events/record.js';
 import type { Fact } from '../events/retention.js';
 import { decide, evolve } from '../events/retention.js';
-import type { Changes, Known, RequestRow, SubjectErasure } from './changes.js';
+import type { Changes, Known, RequestRow, StoredSample, SubjectErasure } from './changes.js';
 import type { Content, Interpreted } from './interpret.js';
 import { Letters } from './letters.js';
 import { factsOf, Restatements } from './restatements.js';
-import type { Seal, SealedRequest } from './seals.js';
+import type { SealedRequest } from './seals.js';
 import { Tracks } from './tracks.js';
 
 type Of<Kind extends Interpreted['kind']> = Extract<Interpreted, { kind: Kind }>;
 /** Content, its nearest adapters, and what it is committed to. */
-export type Placed = Content & { readonly adapters: readonly number[]; readonly seal: Seal };
+export type Placed = Content & Pick<StoredSample, 'adapters' | 'unplaced' | 'seal'>;
 type ContentItem = Of<'content'> &
-  Pick<Placed, 'adapters' | 'seal'> & {
+  Pick<Placed, 'adapters' | 'unplaced' | 'seal'> & {
     /** Its record has the encoding in the place of the raw input that is in the log. */
     readonly wasInput: boolean;
   };
@@ -64,10 +64,11 @@ class Fold {
   }
 
   /** Returns what the log may count on that the record says. */
-  content({ event, content, adapters, seal, record, wasInput }: ContentItem): readonly Fact[] {
+  content(item: ContentItem): readonly Fact[] {
+    const { event, content, adapters, unplaced, seal, record, wasInput } = item;
     const facts = factsOf(event, content.digest);
     const { label, encoding, digest } = content;
-    const placed = { label, encoding, digest, adapters, seal };
+    const placed = { label, encoding, digest, adapters, unplaced, seal };
     for (const fact of facts) this.#apply(event, fact, record, fact === facts[0] ? placed : null);
     // A raw input must go: with its encoding everything is said again.
     return wasInput ? [] : facts;

@@ -23,7 +23,8 @@ export function leavesOf({ samples, gone }: Changes, requests: Requests): Leaves
     ingests.set(sample, add({ kind: 'ingest', commitment, membership }));
   };
   for (const { sample } of gone) ingest(sample);
-  for (const { after } of samples) ingest(after);
+  // What is not placed yet comes into the log when it is.
+  for (const { after } of samples) if (!after?.unplaced) ingest(after);
   const deletions = new Map(
     gone.map((one) => {
       const { commitment } = one.sample.seal;
@@ -39,6 +40,12 @@ export function leavesOf({ samples, gone }: Changes, requests: Requests): Leaves
   return { entries, ingests, deletions, requests: new Map(asked) };
 }
 
-/** Where a content's ingest is in the log. */
-export const placeOf = (sample: StoredSample, { ingests }: Leaves, batch: bigint): LeafPlace =>
-  sample.leaf ?? { batch, entry: ingests.get(sample) ?? -1 };
+/** Where a content's ingest is in the log; null if it is not there yet. */
+export function placeOf(
+  sample: StoredSample,
+  { ingests }: Leaves,
+  batch: bigint,
+): LeafPlace | null {
+  const entry = ingests.get(sample);
+  return sample.leaf ?? (entry === undefined ? null : { batch, entry });
+}

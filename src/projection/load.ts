@@ -28,7 +28,8 @@ type SealRow = {
   leaf_entry: number;
 };
 
-type SampleRow = SealRow & {
+type SampleRow = Omit<SealRow, 'leaf_batch'> & {
+  leaf_batch: bigint | null;
   partition: number;
   position: bigint;
   first_partition: number;
@@ -36,6 +37,7 @@ type SampleRow = SealRow & {
   label: number;
   encoding: Buffer;
   adapters: number[];
+  unplaced: boolean;
   ingest_time: bigint | null;
   ingest_id: string;
   ingest_source: string;
@@ -102,15 +104,16 @@ function storedSample(row: SampleRow, subjects: ReadonlyMap<string, bigint>): St
     label: row.label,
     encoding: new Int8Array(row.encoding),
     adapters: row.adapters,
+    unplaced: row.unplaced,
     seal: sealOf(row),
-    leaf: leafOf(row),
+    leaf: row.leaf_batch === null ? null : { batch: row.leaf_batch, entry: row.leaf_entry },
     payloads: row.payloads
       ? new Map(Object.entries(row.payloads).map(([p, first]) => [Number(p), BigInt(first)]))
       : null,
   };
 }
 
-const sealOf = ({ salt, commitment, membership }: SealRow): Seal => ({
+const sealOf = ({ salt, commitment, membership }: Omit<SealRow, 'leaf_batch'>): Seal => ({
   salt,
   commitment,
   membership,
@@ -119,14 +122,19 @@ const sealOf = ({ salt, commitment, membership }: SealRow): Seal => ({
 const leafOf = (row: SealRow): LeafPlace => ({ batch: row.leaf_batch, entry: row.leaf_entry });
 
 async function loadSavedSeals(client: Queryable, ids: Buffer): Promise<Map<string, SavedSeal>> {
-  const { rows } = await client.query<SealRow & { digest: Buffer }>(
+  const { rows } = await client.query<SealRow & { digest: Buffer; adapters: number[] | null }>(
     'SELECT * FROM saved_seals WHERE sample_id = ANY($1::text[])',
     [ids],
   );
   return new Map(
     rows.map((row) => [
       row.sample_id,
-      { digest: row.digest.toString('hex'), seal: sealOf(row), leaf: leafOf(row) },
+      {
+        digest: row.digest.toString('hex'),
+        seal: sealOf(row),
+        leaf: leafOf(row),
+        adapters: row.adapters,
+      },
     ]),
   );
 }

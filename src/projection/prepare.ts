@@ -1,4 +1,5 @@
 import type { LogRecord } from '../events/record.js';
+import { type AnchorPlace, anchorPlaces } from '../model/anchors.js';
 import type { Encoder } from '../model/encoder.js';
 import type { Model } from '../model/model.js';
 import { encodeItems } from './encode.js';
@@ -42,15 +43,11 @@ export async function prepare(
     readable.push(item);
   }
   const read = await encodeItems({ model, encoder }, readable);
-  const contents = read.flatMap((item) => (item.kind === 'content' ? [item.content.encoding] : []));
-  const { dimension } = model.shape;
-  const encodings = new Int8Array(contents.length * dimension);
-  contents.forEach((encoding, i) => {
-    encodings.set(encoding, i * dimension);
-  });
-  const { activated } = model.configuration;
-  const active =
-    contents.length > 0 ? await activate(encodings, contents.length) : new Int32Array();
+  const contents = read.filter((item) => item.kind === 'content');
+  const placeOf = anchorPlaces(model.configuration);
+  const adaptersOf = placeOf
+    ? unplacedBy(placeOf, contents)
+    : await placedBy(model, activate, contents);
   const saltOf = drawSalts(read.length);
   let next = 0;
   const items = read.map((item, i): Item => {
@@ -60,13 +57,36 @@ export async function prepare(
       return { ...item, request: sealRequest(saltOf(i), item.event, record, erasureDeadlineMs) };
     }
     const { kind, event, content, wasInput } = item;
-    const adapters: number[] = [];
-    for (let end = next + activated; next < end; next++) adapters.push(active[next] as number);
+    const adapters = adaptersOf(next++);
+    const unplaced = placeOf !== null;
     const { sampleId, label } = event;
     const seal = sealSample(event.salt ?? saltOf(i), sampleId, label, content.encoding, adapters);
-    return { record, kind, event, content, wasInput, adapters, seal };
+    return { record, kind, event, content, wasInput, adapters, unplaced, seal };
   });
   return { items, stopping };
+}
+
+type Contents = readonly Extract<Interpreted, { kind: 'content' }>[];
+
+async function placedBy({ shape, configuration }: Model, activate: Activate, contents: Contents) {
+  const { dimension } = shape;
+  const { activated } = configuration;
+  const encodings = new Int8Array(contents.length * dimension);
+  contents.forEach(({ content }, i) => {
+    encodings.set(content.encoding, i * dimension);
+  });
+  const active =
+    contents.length > 0 ? await activate(encodings, contents.length) : new Int32Array();
+  return (i: number) => Array.from(active.subarray(i * activated, (i + 1) * activated));
+}
+
+/**
+ * Where keys are samples, only a build can say which adapters are nearest. Until then a sample is noted with the
+ * one whose anchor it may be: built again if the sample goes before it is placed, so that a version shows it.
+ */
+function unplacedBy(placeOf: (sampleId: string) => AnchorPlace, contents: Contents) {
+  const adapters = contents.map(({ event }) => [placeOf(event.sampleId).adapter]);
+  return (i: number) => adapters[i] ?? [];
 }
 
 /** The samples and subjects whose state decides what the items do. */

@@ -45,9 +45,7 @@ export function sealSample(
   const seal = Buffer.allocUnsafe(2 * HASH_BYTES);
   const bytes = new Uint8Array(encoding.buffer, encoding.byteOffset, encoding.length);
   message.begin(SAMPLE).text(sampleId).text(label).prefixed(bytes).into(seal, 0, salt);
-  message.begin(MEMBERSHIP);
-  for (const adapter of adapters) message.uint32(adapter);
-  message.into(seal, HASH_BYTES, membershipSalt(salt));
+  writeMembership(seal, HASH_BYTES, membershipSalt(salt), adapters);
   const commitment = seal.subarray(0, HASH_BYTES);
   return { salt, commitment, membership: seal.subarray(HASH_BYTES) };
 }
@@ -57,6 +55,24 @@ export function membershipSalt(salt: Uint8Array): Uint8Array {
   const opened = Buffer.allocUnsafe(HASH_BYTES);
   sha256Into(opened, 0, Buffer.concat([MEMBERSHIP_SALT, salt]));
   return opened;
+}
+
+/** With `membershipSalt`. */
+export function sealAdapters(salt: Uint8Array, adapters: readonly number[]): Uint8Array {
+  const membership = Buffer.allocUnsafe(HASH_BYTES);
+  writeMembership(membership, 0, salt, adapters);
+  return membership;
+}
+
+function writeMembership(
+  out: Buffer,
+  at: number,
+  salt: Uint8Array,
+  adapters: readonly number[],
+): void {
+  message.begin(MEMBERSHIP);
+  for (const adapter of adapters) message.uint32(adapter);
+  message.into(out, at, salt);
 }
 
 export function sealRequest(

@@ -60,7 +60,7 @@ export class Tracks {
     const ingestAt = state.ingest ? (ingestIsNew ? at : (sample?.ingestAt ?? at)) : null;
     const now = placed ?? sample;
     if (!now) return;
-    const { label, encoding, adapters, seal, leaf } = now;
+    const { label, encoding, adapters, unplaced, seal, leaf } = now;
     const first = sample?.first ?? at;
     // Named one by one: a million are made, and spreads are slow.
     const next: StoredSample = {
@@ -71,6 +71,7 @@ export class Tracks {
       label,
       encoding,
       adapters,
+      unplaced,
       seal,
       leaf,
       payloads,
@@ -106,8 +107,8 @@ export class Tracks {
       // Content that went and came back within the batch has not moved.
       const back = before && sample && digestOf(before) === digestOf(sample);
       if (!back) return { sampleId, before, after: sample };
-      const { at, seal, leaf } = before;
-      return { sampleId, before, after: { ...sample, at, seal, leaf } };
+      const { at, adapters, unplaced, seal, leaf } = before;
+      return { sampleId, before, after: { ...sample, at, adapters, unplaced, seal, leaf } };
     });
     const kept = new Set(samples.map(({ after }) => after?.seal));
     const gone = this.#gone.filter(({ sample }) => !kept.has(sample.seal));
@@ -117,11 +118,16 @@ export class Tracks {
   }
 
   /** With the seal that it had before a replay, if that is what it is. */
-  #placed(sampleId: string, { label, encoding, adapters, seal, digest }: Placed, at: Position) {
+  #placed(sampleId: string, content: Placed, at: Position) {
+    const { label, encoding, adapters, unplaced, seal, digest } = content;
     const saved = this.#known.savedSeals.get(sampleId);
-    if (saved?.digest !== digest) return { at, label, encoding, adapters, seal, leaf: null };
+    if (saved?.digest !== digest) {
+      return { at, label, encoding, adapters, unplaced, seal, leaf: null };
+    }
     this.#restored.add(sampleId);
-    return { at, label, encoding, adapters, seal: saved.seal, leaf: saved.leaf };
+    const { seal: own, leaf } = saved;
+    const known = saved.adapters ?? adapters;
+    return { at, label, encoding, adapters: known, unplaced, seal: own, leaf };
   }
 
   #before(sampleId: string): Track {

@@ -1,20 +1,25 @@
 import type { ClientBase } from 'pg';
 import type { Version } from '../events/version.js';
+import type { AnchorPlace } from '../model/anchors.js';
 import { copyInto } from '../store/copy.js';
 import { CopyRows } from '../store/copy-rows.js';
 import type { LeafPlace, Position, SampleChange, StoredSample } from './changes.js';
 
-/** Inserts the row of every sample that is there after the batch. `placeOf`: its entry in the audit log. */
+/** Where keys are samples: whose key a sample may be. */
+export type AnchorOf = ((sampleId: string) => AnchorPlace) | null;
+
+/** Inserts the row of every sample that is there after the batch. `leafOf`: its entry in the audit log. */
 export async function insertSamples(
   client: ClientBase,
   changes: readonly SampleChange[],
-  placeOf: (sample: StoredSample) => LeafPlace,
+  leafOf: (sample: StoredSample) => LeafPlace | null,
+  anchorOf: AnchorOf,
 ): Promise<void> {
   const rows = new CopyRows(
     changes.length * (ROW_BYTES + (changes[0]?.after?.encoding.length ?? 0)),
   );
   for (const { sampleId, after } of changes) {
-    if (after) writeSample(rows, sampleId, after, placeOf(after));
+    if (after) writeSample(rows, sampleId, after, leafOf(after), anchorOf?.(sampleId));
   }
   if (rows.bytes().length > 0) await copyInto(client, `samples (${SAMPLE_COLUMNS})`, rows.bytes());
 }
@@ -24,17 +29,19 @@ const ROW_BYTES = 640;
 
 const SAMPLE_COLUMNS = `sample_id, partition, position, first_partition, first_position, label,
   encoding, adapters, ingest_time, ingest_id, ingest_source, ingest_digest, ingest_partition,
-  ingest_position, correction_time, correction_id, correction_source, correction_digest, payloads, salt, commitment, membership, leaf_batch, leaf_entry`;
+  ingest_position, correction_time, correction_id, correction_source, correction_digest, payloads,
+  salt, commitment, membership, leaf_batch, leaf_entry, unplaced, anchor_adapter, anchor_priority`;
 
 /** The fields in the order of the columns. */
 function writeSample(
   rows: CopyRows,
   sampleId: string,
   sample: StoredSample,
-  leaf: LeafPlace,
+  leaf: LeafPlace | null,
+  anchor: AnchorPlace | undefined,
 ): void {
   const { at, first, label, encoding, adapters, ingestAt, state } = sample;
-  rows.row(24).text(sampleId).int4(at.partition).int8(at.position);
+  rows.row(27).text(sampleId).int4(at.partition).int8(at.position);
   rows.int4(first.partition).int8(first.position).int2(label).bytea(encoding).int4Array(adapters);
   writeVersion(rows, state.ingest);
   rows.int4(ingestAt?.partition ?? null).int8(ingestAt?.position ?? null);
@@ -42,7 +49,11 @@ function writeSample(
   rows.jsonb(payloadsJson(sample.payloads));
   const { seal } = sample;
   rows.bytea(seal.salt).bytea(seal.commitment).bytea(seal.membership);
-  rows.int8(leaf.batch).int4(leaf.entry);
+  rows.int8(leaf?.batch ?? null).int4(leaf?.entry ?? null);
+  rows
+    .bool(sample.unplaced)
+    .int4(anchor?.adapter ?? null)
+    .bytea(anchor?.priority ?? null);
 }
 
 function writeVersion(rows: CopyRows, version: Version | undefined): void {
@@ -61,7 +72,7 @@ function payloadsJson(payloads: StoredSample['payloads']): string | null {
 /** Inserts the memberships of samples that have new content, in the order of the index, by COPY. */
 export async function insertMemberships(
   client: ClientBase,
-  added: readonly StoredSample[],
+  added: readonly Pick<StoredSample, 'at' | 'adapters'>[],
 ): Promise<void> {
   if (added.length === 0) return;
   const byPlace = [...added].sort((a, b) => comparePositions(a.at, b.at));
@@ -83,7 +94,7 @@ export async function insertMemberships(
 }
 
 /** The row at which each adapter's members begin, by counting; behind the last one, how many there are. */
-function firstRows(samples: readonly StoredSample[]): Int32Array {
+function firstRows(samples: readonly Pick<StoredSample, 'adapters'>[]): Int32Array {
   let last = 0;
   for (const { adapters } of samples)
     for (const adapter of adapters) last = Math.max(last, adapter);

@@ -3,20 +3,22 @@ import type { Kernel } from '../model/kernel.js';
 import type { Shape } from '../model/statistics.js';
 import { byteaArray, int4Array, int8Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
-import { keyText } from '../store/key-text.js';
+import { UNPLACED } from '../store/placement.js';
 import { lockAdapters, type RemovedMember, subtractRemoved } from '../store/statistics.js';
 import { queueEntries } from '../store/tlog-queue.js';
-import type { Changes, Letter, Position, SampleChange, StoredSample } from './changes.js';
+import type { Changes, Position, SampleChange, StoredSample } from './changes.js';
 import { leavesOf, placeOf } from './leaves.js';
 import { writeEvidence } from './write-evidence.js';
 import { writeGone } from './write-gone.js';
+import { writeLetters } from './write-letters.js';
 import { placeRequests, writeRequests } from './write-requests.js';
-import { insertMemberships, insertSamples } from './write-samples.js';
+import { type AnchorOf, insertMemberships, insertSamples } from './write-samples.js';
 
-/** What taking a removed sample out of the kept statistics needs. */
+/** What taking a removed sample out of the kept statistics needs, and what says whose anchor one may be. */
 export type Arithmetic = {
   readonly kernel: Kernel;
   readonly shape: Shape;
+  readonly anchorOf: AnchorOf;
   /** Leaves it to the next build, unless it returns false. */
   readonly handOver: (removed: readonly RemovedSample[]) => boolean;
 };
@@ -49,10 +51,11 @@ export async function write(
   // What came and was deleted within the batch changes no set; its deletion too is shown by a version.
   await markDirty(client, passing(changes), last, true);
   await deleteSamples(client, samples);
-  await insertSamples(client, samples, (sample) => placeOf(sample, leaves, batch));
-  await insertMemberships(client, added);
+  const leafOf = (sample: StoredSample) => placeOf(sample, leaves, batch);
+  await insertSamples(client, samples, leafOf, arithmetic.anchorOf);
+  await insertMemberships(client, added.filter(isPlaced));
   await keepContent(client, added);
-  await markDirty(client, added, last, false);
+  await markDirty(client, added.map(toPlace), last, false);
   await writeSubjects(client, samples);
   await writeGone(client, changes, requests);
   await writeEvidence(client, changes, requests, leaves, batch);
@@ -70,6 +73,12 @@ const passing = ({ gone, samples }: Changes): StoredSample[] => {
   );
 };
 
+const isPlaced = ({ unplaced }: StoredSample): boolean => !unplaced;
+
+/** Until it is placed, a sample that has come makes no adapter dirty, but there is something to build. */
+const toPlace = (sample: StoredSample) =>
+  sample.unplaced ? { ...sample, adapters: [UNPLACED] } : sample;
+
 const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
   a?.at.partition === b?.at.partition && a?.at.position === b?.at.position;
 
@@ -79,9 +88,11 @@ async function remove(
   removed: readonly RemovedSample[],
   last: Mark,
 ): Promise<void> {
-  const members: RemovedMember[] = removed.flatMap(({ at, label, encoding, adapters }) =>
-    adapters.map((adapter) => ({ ...at, adapter, label, encoding })),
-  );
+  const members: RemovedMember[] = removed
+    .filter(isPlaced)
+    .flatMap(({ at, label, encoding, adapters }) =>
+      adapters.map((adapter) => ({ ...at, adapter, label, encoding })),
+    );
   await lockAdapters(client, [...new Set(members.map(({ adapter }) => adapter))]);
   if (!handOver(removed)) await subtractRemoved(client, kernel, shape, members, last);
   const places = [
@@ -142,6 +153,7 @@ async function markDirty(
      FROM unnest($1::int[]) AS adapter ORDER BY adapter
      ON CONFLICT (adapter, partition) DO UPDATE
        SET position = excluded.position, removed = coalesce(excluded.removed, d.removed),
+           resealed = false,
            traceparent = coalesce(excluded.traceparent, d.traceparent)`,
     [int4Array([...marked]), last.partition, last.position, removal, last.traceparent],
   );
@@ -194,46 +206,6 @@ async function writeRestatements(client: Queryable, { restatements }: Changes): 
       textArray(restatements.map(({ sampleId }) => sampleId)),
       int4Array(restatements.map(({ partition }) => partition)),
       int8Array(restatements.map(({ position }) => position)),
-    ],
-  );
-}
-
-async function writeLetters(client: Queryable, { withdrawn, letters }: Changes): Promise<void> {
-  if (withdrawn.length > 0) {
-    await client.query(
-      `DELETE FROM dead_letters d USING unnest($1::text[], $2::text[]) AS w(key, digest)
-       WHERE d.key = w.key AND d.digest = w.digest`,
-      [
-        textArray(withdrawn.map(({ key }) => key)),
-        textArray(withdrawn.map(({ digest }) => digest)),
-      ],
-    );
-  }
-  for (const letter of letters) await writeLetter(client, letter, false);
-}
-
-export async function writeLetter(
-  client: Queryable,
-  { at, key, value, headers, time, code, reason, digest }: Letter,
-  stopping: boolean,
-): Promise<void> {
-  await client.query(
-    `INSERT INTO dead_letters (partition, position, key, value, headers, record_time, code, reason,
-                               digest, stopping)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-     ON CONFLICT ${digest === null ? '(partition, position) WHERE digest IS NULL' : '(key, digest) WHERE digest IS NOT NULL'}
-     DO UPDATE SET redriven_at = NULL, announced_at = NULL, revision = dead_letters.revision + 1`,
-    [
-      at.partition,
-      at.position,
-      keyText(key),
-      value,
-      JSON.stringify(headers),
-      time,
-      code,
-      reason,
-      digest,
-      stopping,
     ],
   );
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ENGINES } from '../engine/engine.js';
 import { MAX_INT } from './schemas.js';
 
 /** What answers look like: for the OpenAPI document, and for tests to hold every answer against. */
@@ -128,9 +129,16 @@ export const statusReport = z.strictObject({
   model: z.string().nullable(),
   configDigest: digest.nullable(),
   backend: backend.nullable(),
+  engine: z
+    .enum(ENGINES)
+    .nullable()
+    .describe('What TensorFlow runs on; null where nothing needs it.'),
   version: number.nullable(),
   modelDigest: digest.nullable(),
   retained: count,
+  unplaced: count.describe(
+    'Of these: keys are samples, and no build has found their adapters yet.',
+  ),
   deleted: count,
   dirtyAdapters: count,
   deletionsWaiting: count,

@@ -118,13 +118,13 @@ export const auditRoutes: readonly Route[] = [
     summary: 'How things stand',
     scopes: ['audit'],
     answers: { 200: { description: 'Now.', content: content(answers.statusReport) } },
-    handle: async (_, { database: { pool }, log, topics, erasureDeadlineMs }) => {
+    handle: async (_, { database: { pool }, log, topics, erasureDeadlineMs, engine }) => {
       const lags = await readLagsInTime(pool, log, topics.sampleEvents);
       if (!lags)
         throw new HttpError('unavailable', 503, 'the event log does not answer: try again');
       const lag = lags.reduce((sum, { behind }) => sum + behind, 0n);
       const erasures = await readErasures(pool, erasureDeadlineMs);
-      return json({ ...(await readStatus(pool)), ...erasures, lag });
+      return json({ ...(await readStatus(pool)), ...erasures, engine, lag });
     },
   }),
 ];

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Engine } from '../engine/engine.js';
 import type { EventLog } from '../log/event-log.js';
 import type { Encoder } from '../model/encoder.js';
 import type { Kernel } from '../model/kernel.js';
@@ -35,6 +36,8 @@ export type ServeOptions = {
   readonly kernel: Kernel;
   /** Of raw inputs; null where events bring encodings. */
   readonly encoder: Encoder | null;
+  /** What TensorFlow runs on; null where nothing needs it. */
+  readonly engine: Engine | null;
   readonly access: Access;
   /** Requests a minute that one token, or one address without, may make. */
   readonly ratePerMinute: number;

@@ -22,7 +22,7 @@ export function storedMatrices(model: Model): StoredFiles {
 }
 
 function storedKeys({ configuration, keys }: Model): StoredMatrix | null {
-  if (configuration.keys.kind !== 'reference') return null;
+  if (configuration.keys.kind !== 'reference' || !keys) return null;
   const { adapters: rows, dimension: columns, values } = keys;
   const content = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return { rows, columns, type: 'int8', digest: sha256(content), content };

@@ -58,7 +58,7 @@ export class Predictor {
       if (from > 0) await turn();
       const rows = Math.min(step, count - from);
       const part = encodings.subarray(from * dimension, (from + rows) * dimension);
-      predictions.push(...predict(this.#kernel, this.#model, served.weights, part, rows));
+      predictions.push(...predict(this.#kernel, served.model, served.weights, part, rows));
     }
     const { version, modelDigest } = served;
     return { version, modelDigest, predictions };

@@ -75,7 +75,9 @@ export const versionRoutes: readonly Route[] = [
     method: 'GET',
     path: '/v1/weights/:digest',
     summary: 'An adapter’s weights',
-    description: 'float32, little-endian, row-major [dimension + 1, classes].',
+    description:
+      'float32, little-endian, row-major [dimension + 1, classes]. Where keys are samples (`anchors`), the ' +
+      'adapter’s key follows, int8 [dimension], if it has one.',
     scopes: ['predict'],
     params: z.object({ digest }),
     headers: { 'if-none-match': 'The ETag of a copy.' },

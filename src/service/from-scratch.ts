@@ -18,7 +18,7 @@ export type FromScratch = BuiltModel & {
 const PAGE = 4096;
 
 /**
- * Builds the whole model in memory, from the encodings and labels of the retained samples alone: keys,
+ * Builds the whole model in memory, from ids, encodings and labels of the retained samples alone: keys,
  * memberships and statistics are worked out again. Softmax adapters take a trainer on the model's backend. Reads in
  * one snapshot. Throws the signal's reason.
  */
@@ -49,6 +49,8 @@ export async function buildFromScratch(
   }
 }
 
+type Retained = { sample_id: string; label: number; encoding: Buffer };
+
 async function readRetained(
   client: Queryable,
   dimension: number,
@@ -58,21 +60,25 @@ async function readRetained(
   const count = Number(rows[0]?.count ?? 0n);
   const encodings = new Int8Array(count * dimension);
   const labels = new Uint16Array(count);
-  await client.query('DECLARE retained NO SCROLL CURSOR FOR SELECT label, encoding FROM samples');
+  const ids: string[] = [];
+  await client.query(
+    'DECLARE retained NO SCROLL CURSOR FOR SELECT sample_id, label, encoding FROM samples',
+  );
   for (let at = 0; at < count; ) {
     signal.throwIfAborted();
-    const page = await queryPrepared<{ label: number; encoding: Buffer }>(
+    const page = await queryPrepared<Retained>(
       client,
       'retained-page',
       `FETCH ${PAGE} FROM retained`,
       [],
     );
-    for (const { label, encoding } of page.rows) {
+    for (const { sample_id, label, encoding } of page.rows) {
+      ids.push(sample_id);
       encodings.set(encoding, at * dimension);
       labels[at++] = label;
     }
   }
-  return { encodings, labels };
+  return { encodings, labels, ids };
 }
 
 async function readPublished(

@@ -22,6 +22,7 @@ export function quickCompute(
   let builds = 0;
   return {
     activate: threads.activate,
+    place: threads.place,
     build: (task, snapshot) => (builds++ < IN_LINE ? inline : threads).build(task, snapshot),
     parallel: threads.parallel,
     ready: () => (builds < IN_LINE ? inline : threads).ready(),

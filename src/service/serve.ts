@@ -95,7 +95,7 @@ async function serve(
   signal: AbortSignal,
   onListening: (url: string) => void = () => {},
 ): Promise<void> {
-  const { settings, log, model, kernel, encoder, logger } = service;
+  const { settings, log, model, kernel, encoder, engine, logger } = service;
   const access = await openAccess(settings);
   const database = openDatabase(service.database.url, CONNECTIONS, LIMITS);
   let http: HttpService | undefined;
@@ -109,6 +109,7 @@ async function serve(
         model,
         kernel,
         encoder,
+        engine,
         logger,
         access,
         ratePerMinute: settings.http.ratePerMinute,

@@ -10,11 +10,12 @@ import type { Engine } from '../engine/engine.js';
 import { type OpenedTrainer, openTrainer } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import { activate } from '../model/activation.js';
+import { withKeysFrom } from '../model/anchors.js';
 import { type Backend, backendSchema, describeBackend, differences } from '../model/backend.js';
 import { type BuiltModel, buildSteps } from '../model/build.js';
 import { parseConfiguration } from '../model/configuration.js';
 import type { Kernel } from '../model/kernel.js';
-import { createModel, type Model, storedFiles } from '../model/model.js';
+import { createModel, keysOf, type Model, storedFiles } from '../model/model.js';
 import type { Rows } from '../model/statistics.js';
 import type { Trainer } from '../model/trainer.js';
 import { DATA_FILES, readDataSamples } from './audit-data.js';
@@ -137,6 +138,7 @@ async function openSamples(
   const { retained } = listed.head;
   const encodings = new Int8Array(retained * dimension);
   const labels = new Uint16Array(retained);
+  const ids = new Array<string>(retained).fill('');
   const seen = new Uint8Array(retained);
   const file = createReadStream(join(directory, DATA_FILES.samples), { highWaterMark: 1 << 20 });
   for await (const sample of readDataSamples(file)) {
@@ -152,6 +154,7 @@ async function openSamples(
     seen[listedAt] = 1;
     encodings.set(encoding, listedAt * dimension);
     labels[listedAt] = index;
+    ids[listedAt] = id;
   }
   const missing = seen.indexOf(0);
   const key = () => toHex(listed.entries.subarray(missing * 64, missing * 64 + 8));
@@ -159,17 +162,15 @@ async function openSamples(
     missing < 0,
     `a sample of the listing is not in the data: that with the key ${missing < 0 ? '' : key()}…`,
   );
-  return { encodings, labels };
+  return { encodings, labels, ids };
 }
 
 const PANEL = 1024;
 
-function checkActivation(
-  kernel: Kernel,
-  { keys, shape, configuration }: Model,
-  { encodings, labels }: Rows,
-  { listed }: Found,
-): void {
+function checkActivation(kernel: Kernel, model: Model, rows: Rows, { listed }: Found): void {
+  const { shape, configuration } = model;
+  const { encodings, labels } = rows;
+  const keys = keysOf(withKeysFrom(model, rows));
   const { activated } = configuration;
   const { dimension } = shape;
   must(

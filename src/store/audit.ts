@@ -77,8 +77,8 @@ export async function readSample(client: Queryable, sampleId: string): Promise<S
   const { rows } = await client.query<FoundSample>(
     `SELECT f.adapters, f.request_id AS "requestId",
             min(v.version) AS "firstVersion", max(v.version) AS "lastVersion"
-     FROM (SELECT adapters, NULL AS request_id, first_partition, first_position,
-                  NULL::int AS partition, NULL::bigint AS position
+     FROM (SELECT CASE WHEN unplaced THEN '{}' ELSE adapters END AS adapters, NULL AS request_id,
+                  first_partition, first_position, NULL::int AS partition, NULL::bigint AS position
            FROM samples WHERE sample_id = $1
            UNION ALL
            SELECT NULL, request_id, first_partition, first_position, partition, position

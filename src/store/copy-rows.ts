@@ -22,6 +22,12 @@ export class CopyRows {
     return this;
   }
 
+  bool(value: boolean): this {
+    this.#field(1);
+    this.#length = this.#bytes.writeUInt8(value ? 1 : 0, this.#length);
+    return this;
+  }
+
   int2(value: number): this {
     this.#field(2);
     this.#view.setInt16(this.#length, value);

@@ -48,15 +48,17 @@ export async function auditedVersion(client: ClientBase): Promise<AuditedVersion
       .map(([p, at]) => `(${partition} = ${Number(p)} AND ${position} < ${BigInt(at)})`)
       .join(' OR ') || 'false';
   const members = before('partition', 'position');
-  const counts = await client.query<{ gone: boolean; count: bigint }>(
+  const counts = await client.query<{ gone: boolean; moved: boolean; count: bigint }>(
     `SELECT EXISTS (SELECT FROM removals
                     WHERE commitment IS NOT NULL AND NOT (${members}) AND (${before('content_partition', 'content_position')})) AS gone,
+            EXISTS (SELECT FROM placement WHERE generation <> built)
+              OR EXISTS (SELECT FROM samples WHERE unplaced AND (${members})) AS moved,
             (SELECT count(*) FROM samples WHERE ${members}) AS count`,
   );
   const [found] = counts.rows;
-  if (found?.gone !== false || found.count !== leaf.retained) {
+  if (found?.gone !== false || found.moved || found.count !== leaf.retained) {
     throw notReady(
-      'samples of the newest version have gone, and the one without them is being built',
+      'samples of the newest version have gone or moved, and the next one is being built',
     );
   }
   return { version: row.version, retained: Number(found.count), members };

@@ -62,7 +62,7 @@ export async function saveModel(
         configuration.name,
         JSON.stringify(configuration),
         digest,
-        files.keys ? new Uint8Array(keys.values.buffer) : null,
+        files.keys && keys ? new Uint8Array(keys.values.buffer) : null,
         files.projection ? littleEndian(Float64Array.from(files.projection.values)) : null,
       ],
     );
@@ -71,6 +71,7 @@ export async function saveModel(
       await client.query('INSERT INTO adapters (adapter) SELECT generate_series(0, $1::int - 1)', [
         configuration.adapters,
       ]);
+      if (keys === null) await client.query('INSERT INTO placement DEFAULT VALUES');
       return true;
     }
     const { rows } = await client.query<{ digest: string }>('SELECT digest FROM model');

@@ -43,16 +43,17 @@ export async function dropProjections(
         // What a sample is committed to stays, as long as its content does.
         `INSERT INTO saved_seals
          SELECT sample_id, coalesce(correction_digest, ingest_digest), salt, commitment, membership,
-                leaf_batch, leaf_entry
-         FROM samples
+                leaf_batch, leaf_entry, CASE WHEN anchor_adapter IS NOT NULL THEN adapters END
+         FROM samples WHERE leaf_batch IS NOT NULL
          ON CONFLICT (sample_id) DO UPDATE
            SET digest = excluded.digest, salt = excluded.salt, commitment = excluded.commitment,
                membership = excluded.membership, leaf_batch = excluded.leaf_batch,
-               leaf_entry = excluded.leaf_entry`,
+               leaf_entry = excluded.leaf_entry, adapters = excluded.adapters`,
       );
       await client.query(
         `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
-                  restatements, adapter_statistics, dirty_adapters, sets, set_pages, set_cut`,
+                  restatements, adapter_statistics, dirty_adapters, sets, set_pages, set_cut,
+                  anchors, moves`,
       );
       // Where the log's last records were erased, it ends before what was projected of it. Where it
       // compacts, what was known of a sample may be in a record written since.

@@ -1,6 +1,7 @@
 import { LegonetError } from '../errors.js';
-import { readWeights, type Weights, weightsDigest } from '../model/adapter.js';
+import { weightsDigest } from '../model/adapter.js';
 import { modelDigest } from '../model/digest.js';
+import { type KeyedAdapter, readAdapter, withKeysOf } from '../model/keyed.js';
 import type { Model } from '../model/model.js';
 import type { AdapterWeights } from '../model/predict.js';
 import { type Database, queryPrepared, transaction } from './database.js';
@@ -11,9 +12,11 @@ export type ServedModel = {
   readonly modelDigest: string;
   /** It holds a sample that was deleted. */
   readonly retired: boolean;
+  /** With the keys of this version. */
+  readonly model: Model;
   readonly weights: AdapterWeights;
-  /** The same weights by digest, to be handed in when the next version is loaded. */
-  readonly held: ReadonlyMap<string, Weights>;
+  /** The same adapters by digest, to be handed in when the next version is loaded. */
+  readonly held: ReadonlyMap<string, KeyedAdapter>;
 };
 
 /** Which version is in service, and whether it holds a sample that was deleted. */
@@ -42,7 +45,7 @@ export async function readInService({ pool }: Pick<Database, 'pool'>): Promise<I
 export async function loadServedModel(
   { pool }: Pick<Database, 'pool'>,
   model: Model,
-  held: ReadonlyMap<string, Weights> = new Map(),
+  held: ReadonlyMap<string, KeyedAdapter> = new Map(),
 ): Promise<ServedModel | null> {
   const found = await transaction(
     pool,
@@ -65,26 +68,26 @@ export async function loadServedModel(
   );
   if (!found) return null;
   const { latest, rows } = found;
-  const known = new Map<string, Weights>();
-  for (const { digest, bytes } of rows) {
-    const weights = held.get(digest) ?? (bytes && checked(digest, bytes, latest));
-    if (!weights && latest.retired) throw retired(latest);
-    if (!weights) throw corrupt(latest);
-    known.set(digest, weights);
-  }
+  const known = new Map<string, KeyedAdapter>();
+  const adapters = rows.map(({ digest, members, bytes }) => {
+    const adapter = held.get(digest) ?? (bytes && checked(model, digest, bytes, latest));
+    if (!adapter && latest.retired) throw retired(latest);
+    if (!adapter) throw corrupt(latest);
+    known.set(digest, adapter);
+    return { ...adapter, members };
+  });
   const digests = rows.map(({ digest }) => digest);
   if (modelDigest(model.digest, digests) !== latest.modelDigest) throw corrupt(latest);
   return {
     ...latest,
-    weights: rows.map(({ members, digest }) =>
-      members === 0 ? null : (known.get(digest) ?? null),
-    ),
+    model: withKeysOf(model, adapters),
+    weights: adapters.map(({ members, weights }) => (members === 0 ? null : weights)),
     held: known,
   };
 }
 
-function checked(digest: string, bytes: Buffer, latest: InService): Weights {
-  if (weightsDigest(bytes) === digest) return readWeights(bytes);
+function checked(model: Model, digest: string, bytes: Buffer, latest: InService): KeyedAdapter {
+  if (weightsDigest(bytes) === digest) return readAdapter(model, bytes);
   throw corrupt(latest);
 }
 

@@ -150,6 +150,8 @@ export type BuiltAt = {
   readonly adapter: number;
   readonly builtIn: number | null;
   readonly cut: Positions;
+  /** How often keys that are samples had changed then. */
+  readonly generation: bigint;
 };
 
 /** New sums, or where those are that are kept, or none. */
@@ -157,23 +159,23 @@ export type NewSums = Statistics | Pick<KeptStatistics, 'through' | 'without'> |
 
 /**
  * Keeps new sums over the members at a cut, unless a member was taken away since (it is not to be written
- * again), another build has overtaken this one, or a replay has begun since. Where they are those that are
- * kept, `sums` says where these were found; null: none are to be kept. In a transaction of its own, before or
- * after the version is committed: if it never is, they never hold.
+ * again), another build has overtaken this one, samples have moved by other keys (`generation`), or a replay
+ * has begun since. Where they are those that are kept, `sums` says where these were found; null: none are to be
+ * kept. In a transaction of its own, before or after the version is committed: if it never is, they never hold.
  */
 export async function keepStatistics(
   client: Queryable,
-  { adapter, builtIn, cut }: BuiltAt,
+  { adapter, builtIn, cut, generation }: BuiltAt,
   sums: NewSums,
 ): Promise<void> {
   await lockAdapters(client, [adapter]);
-  const known = [adapter, JSON.stringify(cut), builtIn];
+  const known = [adapter, JSON.stringify(cut), builtIn, generation];
   if (sums === null) {
     await client.query('DELETE FROM adapter_statistics WHERE adapter = $1', [adapter]);
   } else if ('sums' in sums) {
     await client.query(
       `INSERT INTO adapter_statistics (adapter, through, without, count, sums)
-       SELECT $1, $2::jsonb, $2::jsonb, $4, $5 FROM adapters a WHERE ${STILL}
+       SELECT $1, $2::jsonb, $2::jsonb, $5, $6 FROM adapters a WHERE ${STILL}
        ON CONFLICT (adapter) DO UPDATE SET through = excluded.through, without = excluded.without,
          count = excluded.count, sums = excluded.sums`,
       [...known, sums.count, encodeStatistics(sums)],
@@ -181,19 +183,20 @@ export async function keepStatistics(
   } else {
     await client.query(
       `UPDATE adapter_statistics s SET through = $2::jsonb, without = $2::jsonb FROM adapters a
-       WHERE ${STILL} AND s.adapter = $1 AND s.through = $4::jsonb AND s.without = $5::jsonb`,
+       WHERE ${STILL} AND s.adapter = $1 AND s.through = $5::jsonb AND s.without = $6::jsonb`,
       [...known, JSON.stringify(sums.through), JSON.stringify(sums.without)],
     );
   }
 }
 
-/** The adapter is the one that the build began with or made, and nothing was taken away from it since. */
+/** The adapter is the one that the build began with or made, and nothing was taken away or has moved since. */
 const STILL = `a.adapter = $1
   AND (a.version IS NOT DISTINCT FROM $3::int
        OR $2::jsonb = (SELECT cut FROM versions WHERE version = a.version))
   AND NOT EXISTS (SELECT FROM dirty_adapters d WHERE d.adapter = $1
                   AND d.removed >= coalesce(($2::jsonb ->> d.partition::text)::bigint, 0))
-  AND NOT EXISTS (SELECT FROM offsets o WHERE o.position < ($2::jsonb ->> o.partition::text)::bigint)`;
+  AND NOT EXISTS (SELECT FROM offsets o WHERE o.position < ($2::jsonb ->> o.partition::text)::bigint)
+  AND NOT EXISTS (SELECT FROM placement WHERE generation <> $4)`;
 
 /** Removes sums that do not hold any more, which a process that died has left. */
 export async function dropOldStatistics(client: Queryable): Promise<void> {

@@ -10,6 +10,8 @@ export type Status = {
   readonly version: number | null;
   readonly modelDigest: string | null;
   readonly retained: bigint;
+  /** Of the retained: keys are samples, and no build has found their adapters yet. */
+  readonly unplaced: bigint;
   readonly deleted: bigint;
   readonly dirtyAdapters: bigint;
   readonly deletionsWaiting: bigint;
@@ -38,8 +40,9 @@ export async function readStatus(client: Queryable): Promise<Status> {
             (SELECT backend FROM model) AS backend,
             v.version, v.model_digest AS "modelDigest",
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
+            (SELECT count(*) FROM samples WHERE unplaced) AS unplaced,
             (SELECT count(*) FROM tombstones) AS deleted,
-            (SELECT count(DISTINCT adapter) FROM dirty_adapters) AS "dirtyAdapters",
+            (SELECT count(DISTINCT adapter) FROM dirty_adapters WHERE adapter >= 0) AS "dirtyAdapters",
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS "deletionsWaiting",
             (SELECT count(*) FROM erasures) AS "erasuresWaiting",
             (SELECT count(*) FROM dead_letters WHERE redriven_at IS NULL AND skipped_at IS NULL)

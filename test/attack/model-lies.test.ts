@@ -17,6 +17,7 @@ import { plainKernel } from '#src/kernel/plain.js';
 import { activate } from '#src/model/activation.js';
 import { type BuiltModel, buildModel } from '#src/model/build.js';
 import { modelDigest } from '#src/model/digest.js';
+import { keysOf } from '#src/model/model.js';
 import { DATA_FILES, dataLine } from '#src/service/audit-data.js';
 import { type ModelCheckName, verifyModel } from '#src/service/verify-model.js';
 import { softmax, wasmTrainer } from '../support/engines.js';
@@ -36,7 +37,7 @@ const folder = mkdtempSync(join(tmpdir(), 'legonet-test-model-lies-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const rows = syntheticRows('model lies', 40, dimension, classes);
-const near = activate(plainKernel, model.keys, rows.encodings, 40, activated);
+const near = activate(plainKernel, keysOf(model), rows.encodings, 40, activated);
 const samples: Sample[] = Array.from({ length: 40 }, (_, i) => ({
   id: `sample-${i}`,
   label: model.configuration.classes[rows.labels[i] ?? 0] ?? '',

@@ -303,7 +303,7 @@ describe('whoever builds, if only to help', () => {
       transaction(database.pool, (client) =>
         keepStatistics(
           client,
-          { adapter, builtIn: version, cut: through },
+          { adapter, builtIn: version, cut: through, generation: 0n },
           decodeStatistics(sums, count, shape),
         ),
       );

@@ -31,6 +31,7 @@ async function openKafkaScene() {
       logger,
       kernel,
       encoder,
+      engine: null,
       ratePerMinute: settings.http.ratePerMinute,
       model: MODEL,
       topics: options.topics,

@@ -19,6 +19,7 @@ test('builds in line go on with another connection when the one that they use ha
     kept: false,
     owed: [],
     keepLater: false,
+    keyed: false,
     shape,
     settings,
     cut: {},

@@ -248,6 +248,8 @@ async function expectErased(
             (SELECT count(*) FROM weights w WHERE NOT EXISTS
                (SELECT FROM adapter_revisions r WHERE r.weights_digest = w.digest AND NOT erased))
               AS stray,
+            (SELECT count(*) FROM samples WHERE unplaced) + (SELECT count(*) FROM moves)
+              + (SELECT count(*) FROM placement WHERE generation <> built) AS unplaced,
             (SELECT count(*) FROM log_records l JOIN tombstones t ON t.sample_id = l.key
              WHERE l.topic = 'sample-events' AND l.value IS NOT NULL
                AND convert_from(l.value, 'UTF8') LIKE '%encoding%') AS payloads`,
@@ -259,6 +261,7 @@ async function expectErased(
     retired: 0n,
     orphans: 0n,
     stray: 0n,
+    unplaced: 0n,
     payloads: 0n,
   });
   const memberships = await database.pool.query('SELECT count(*) FROM memberships');
@@ -289,6 +292,7 @@ async function withoutDeleted(subject: Subject, counterfactual: Pipeline, { data
   );
   await counterfactual.finish();
   return (
-    (await latest(counterfactual)) ?? digestOf(subject, { encodings: new Int8Array(), labels: [] })
+    (await latest(counterfactual)) ??
+    digestOf(subject, { encodings: new Int8Array(), labels: [], ids: [] })
   );
 }

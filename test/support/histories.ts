@@ -190,7 +190,11 @@ export function expected(model: Model, log: readonly LogRecord[]) {
   digests.forEach((digest, i) => {
     encodings.set(contents.get(digest) ?? [], i * dimension);
   });
-  const rows: Rows = { encodings, labels: digests.map((digest) => labels.get(digest) ?? 0) };
+  const rows: Rows = {
+    encodings,
+    labels: digests.map((digest) => labels.get(digest) ?? 0),
+    ids: [...retained.keys()],
+  };
   return { retained, conflicts, rows };
 }
 

@@ -128,6 +128,7 @@ export function expectedOf(model: Model, { phases }: History, time = 0n): Expect
     rows: {
       encodings: Int8Array.from(kept.flatMap(([, { encoding }]) => Array.from(encoding))),
       labels: kept.map(([, { label }]) => label),
+      ids: kept.map(([id]) => id),
     },
   };
 }

@@ -40,7 +40,7 @@ export async function openTestHttp(
   routes?: readonly Route[],
 ): Promise<TestHttp> {
   const service = await openTestService(model);
-  const { database, log, logger, kernel, encoder, settings } = service;
+  const { database, log, logger, kernel, encoder, engine, settings } = service;
   const server = await startServer(
     {
       database,
@@ -49,6 +49,7 @@ export async function openTestHttp(
       model,
       kernel,
       encoder,
+      engine,
       ratePerMinute: settings.http.ratePerMinute,
       topics: settings.topics,
       erasureDeadlineMs: settings.erasureDeadlineMs,

@@ -15,3 +15,6 @@ function sources(folder: string): string[] {
 
 /** Those that are passed only where several processes build together. */
 export const isShared = (point: string): boolean => /^(share|help)\./.test(point);
+
+/** Those that are passed only where keys are samples. */
+export const isPlacing = (point: string): boolean => point.startsWith('place.');

@@ -4,9 +4,9 @@ import { openEncoder } from '#src/engine/open-encoder.js';
 import { LegonetError } from '#src/errors.js';
 import { plainKernel } from '#src/kernel/plain.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
-import { readWeights } from '#src/model/adapter.js';
 import { type BuiltModel, buildModel } from '#src/model/build.js';
 import { encodeInputs } from '#src/model/encoder.js';
+import { readAdapter } from '#src/model/keyed.js';
 import type { Model } from '#src/model/model.js';
 import { languagesModel, readTexts, type Text } from '../support/languages.js';
 import { rowsOf, tinyModel } from '../support/models.js';
@@ -32,7 +32,7 @@ async function encode(texts: readonly Text[]): Promise<Int8Array> {
 function localModel(of: Model, { modelDigest, adapters }: BuiltModel): LocalModel {
   const local = new LocalModel(of, plainKernel);
   const weights = adapters.map(({ digest }) => digest);
-  const fetched = new Map(adapters.map(({ digest, bytes }) => [digest, readWeights(bytes)]));
+  const fetched = new Map(adapters.map(({ digest, bytes }) => [digest, readAdapter(of, bytes)]));
   local.adopt({ version: 1, modelDigest, weights }, fetched);
   return local;
 }

@@ -200,7 +200,10 @@ function opened({ sample, request }: Certificate, opening: ReceiptOpening): stri
   const salt = equalBytes(membershipSalt(opening.salt), sample.membershipSalt);
   must(salt, 'the membership is not salted as that of your sample');
   const own = opening.adapters?.join() ?? sample.adapters.join();
-  must(own === sample.adapters.join(), 'your sample had other adapters when it was ingested');
+  must(
+    own === sample.adapters.join(),
+    'your sample has other adapters by the receipt; where keys are samples it may have moved since: take the newest receipt',
+  );
   const named = request.kind === 'subject' || request.target === opening.id;
   must(named, `the request asked for ${request.target}`);
   return `the commitment ${toHex(sample.commitment).slice(0, 16)}… is that of your sample`;

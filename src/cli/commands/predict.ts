@@ -61,7 +61,8 @@ async function predictFile(
   for await (const { rows, firstRow } of input.batches(signal)) {
     const samples = rows.map((row, i) => toSample(row, firstRow + i));
     const encodings = await encodeRows({ model, encoder }, samples);
-    predict(kernel, model, served.weights, encodings, samples.length).forEach((prediction, i) => {
+    const made = predict(kernel, served.model, served.weights, encodings, samples.length);
+    made.forEach((prediction, i) => {
       const { sampleId = '', label: expected } = samples[i] ?? {};
       predictions.push({
         sampleId,

@@ -30,6 +30,7 @@ export async function run(context: Context): Promise<ExitCode> {
         ? [`Engine           ${status.engine} (TensorFlow)`]
         : []),
       `Samples          ${status.retained} retained, ${status.deleted} deleted`,
+      ...(status.unplaced > 0n ? [`Unplaced         ${status.unplaced} samples`] : []),
       `Dirty adapters   ${status.dirtyAdapters}`,
       `Lag              ${status.lag} events`,
       `Log erasures     ${describeErasures(status)}`,

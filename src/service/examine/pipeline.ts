@@ -73,7 +73,11 @@ type Work = {
 function rolesFinding(status: Status, { lag, erasures, waiting }: Work): Finding {
   const work: readonly (readonly [Role, boolean, string])[] = [
     ['project', lag > 0n, `${lag} events`],
-    ['build', status.dirtyAdapters > 0n, `${status.dirtyAdapters} adapters`],
+    [
+      'build',
+      status.dirtyAdapters > 0n || status.unplaced > 0n,
+      `${status.dirtyAdapters} adapters and ${status.unplaced} samples to be placed`,
+    ],
     [
       'publish',
       waiting.announcementMs !== null || erasures.erasuresWaiting > 0n,
