@@ -4,6 +4,15 @@ import { MAIN } from './plan.mjs';
 const same = (a, keys) => (b) => keys.every((key) => a[key] === b[key]);
 const HEAD = ['shards', 'steps', 'batch'];
 
+/** The results on encodings that are projected to so many components, or on those that are not. */
+export const resultsOn = (results, components) =>
+  Object.fromEntries(
+    Object.entries(results).map(([name, rows]) => [
+      name,
+      rows.filter((row) => row.components === components),
+    ]),
+  );
+
 /** CPU seconds to refit one head, on TensorFlow's native engine if it is a softmax head. */
 const secondsOf = (times, row) =>
   times.find((time) => time.engine !== 'wasm' && same(row, HEAD)(time)).seconds;
@@ -41,11 +50,11 @@ export const convergenceOf = ({ softmaxShards, softmaxShard }) =>
     .map((row) => ({ ...row, seconds: secondsOf(softmaxShard, row) }))
     .sort((a, b) => (a.batch ?? 0) - (b.batch ?? 0) || a.steps - b.steps);
 
-/** Of these the fastest that comes within 0.1 points of the best, with its seconds on the other engine. */
-export function opponentOf(results) {
+/** Of these the fastest that comes `within` so many points of the best, with its seconds on the other engine. */
+export function opponentOf(results, within) {
   const rows = convergenceOf(results);
   const best = Math.max(...rows.map(({ test }) => test));
-  const near = rows.filter(({ test }) => test >= best - 0.1);
+  const near = rows.filter(({ test }) => test >= best - within);
   const fastest = near.reduce((a, b) => (b.seconds < a.seconds ? b : a));
   const onWasm = results.softmaxShard.filter(({ engine }) => engine === 'wasm');
   return { ...fastest, wasmSeconds: onWasm.find(same(fastest, HEAD)).seconds };

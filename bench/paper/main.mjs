@@ -25,6 +25,8 @@ const { values: options } = parseArgs({
     cache: { type: 'string', default: join(tmpdir(), 'legonet-paper.json') },
   },
 });
+// TensorFlow's own threads wait for each other busily, which CPU time would count.
+Object.assign(process.env, { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1' });
 const say = (text) => console.error(`${new Date().toTimeString().slice(0, 8)} ${text}`);
 
 if (options.check) check();
@@ -34,9 +36,12 @@ else {
 }
 
 async function measure() {
-  const { sizes, phases } = plan(options.quick);
+  const { sizes, projections, phases } = plan(options.quick);
   const results = openResults(options.quick ? null : options.cache);
-  const samples = await loadSamples(dataDirectory(), sizes);
+  const samples = new Map();
+  for (const components of [undefined, ...projections]) {
+    samples.set(components, await loadSamples(dataDirectory(), sizes, components));
+  }
   for (const phase of phases) await run(results, samples, phase);
   const all = results.of(phases.flatMap(({ tasks }) => tasks));
   if (options.quick) console.log(JSON.stringify(all, null, 1));

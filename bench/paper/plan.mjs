@@ -5,6 +5,8 @@ export const ADAPTERS = [100, 200, 300, 500, 1000];
 export const ACTIVATED = [1, 2, 5, 10, 20];
 /** The setting of the paper, and of the service's own benchmarks. */
 export const MAIN = { adapters: 1000, activated: 10 };
+/** Principal components that the encodings are projected to, for the comparison of speed. */
+export const COMPONENTS = 256;
 
 /** Softmax layers by gradient descent: so many steps on all rows of a head or an adapter, or on batches of them. */
 const onAll = (steps) => ({ kind: 'softmax', steps, learningRate: 4, seed: 1 });
@@ -12,10 +14,15 @@ const onBatches = (steps) => ({ ...onAll(steps), batch: 256 });
 
 const FULL = {
   sizes: { trained: 50_000, tested: 8000 },
-  /** Samples deleted from under the attacker, and deletions that are timed: of a setting, and of the main one. */
+  /**
+   * Samples deleted from under the attacker, and deletions that are timed: of a setting, of the main one, and of
+   * softmax heads, on either engine.
+   */
   inferred: 5000,
   timed: 3,
   timedMain: 20,
+  timedNative: 10,
+  timedWasm: 3,
   adapters: ADAPTERS,
   activated: ACTIVATED,
   main: MAIN,
@@ -26,6 +33,7 @@ const FULL = {
   tried: [...[25, 50, 100, 400].map(onAll), ...[50, 100, 200, 400, 800].map(onBatches)],
   softmaxAdapter: onAll(50),
   softmaxLegonet: [MAIN, { adapters: 300, activated: 10 }, { adapters: 100, activated: 10 }],
+  projected: { adapters: [100, 300, 1000], activated: [5, 10, 20] },
 };
 
 /** To see that everything runs. */
@@ -34,6 +42,8 @@ const QUICK = {
   inferred: 200,
   timed: 2,
   timedMain: 2,
+  timedNative: 2,
+  timedWasm: 1,
   adapters: [10, 40],
   activated: [1, 5],
   main: { adapters: 40, activated: 5 },
@@ -42,16 +52,18 @@ const QUICK = {
   tried: [onAll(5), onBatches(20)],
   softmaxAdapter: onAll(5),
   softmaxLegonet: [{ adapters: 40, activated: 5 }],
+  projected: { adapters: [40], activated: [1, 5] },
 };
 
 /**
  * λ is relative to trace / d, which grows with an adapter's members, k / n of all samples: so much is the same ridge
- * for each member whatever n and k, and what docs/benchmarks.md has for its settings.
+ * for each member whatever n and k, and what docs/benchmarks.md has for its settings. `share`: of the 768
+ * dimensions, which hold about the same trace.
  */
-const withLambda = ({ adapters, activated }) => ({
+const withLambda = ({ adapters, activated }, share = 1) => ({
   adapters,
   activated,
-  lambda: adapters / (1000 * activated),
+  lambda: (share * adapters) / (1000 * activated),
 });
 /** Within 0.2 points of the best for every s, on a tenth of the training set held out. */
 const SHARD_LAMBDA = 0.01;
@@ -64,15 +76,12 @@ export function plan(quick) {
   const p = quick ? QUICK : FULL;
   const random100 = { experiment: 'Random100' };
   const both = { experiments: ['Random100', 'UnClass'] };
-  const settings = p.adapters.map((adapters) =>
-    p.activated.map((activated) => withLambda({ adapters, activated })),
-  );
+  const settings = settingsOf(p);
   const heads = p.shards.map((shards) => ({ shards, lambda: SHARD_LAMBDA }));
   const softmaxHeads = [
     ...p.shards.map((shards) => ({ shards, adapter: p.softmaxHead })),
     ...p.tried.map((adapter) => ({ shards: 10, adapter, convergence: true })),
   ];
-  const named = (name, tasks) => tasks.map((task) => ({ name, ...task }));
   const measured = [
     ...named('legonet', settings.map((ofN) => sweepOf(ofN, p.main)).reverse()),
     ...named('inference', [{ ...withLambda(p.main), deletions: p.inferred }]),
@@ -101,25 +110,63 @@ export function plan(quick) {
     ),
     ...named(
       'softmaxShard',
-      softmaxHeads.map(({ shards, adapter }) => ({ shards, adapter, deletions: 3 })),
+      softmaxHeads.map(({ shards, adapter }) => ({ shards, adapter, deletions: p.timedNative })),
     ),
   ];
-  const timedOnWasm = timed
+  const projected = projectedTasks(p);
+  const allTimed = [...timed, ...projected.timed];
+  const timedOnWasm = allTimed
     .filter(({ name, shards }) => name === 'softmaxShard' && shards === 10)
-    .map((task) => ({ ...task, engine: 'wasm' }));
+    .map((task) => ({ ...task, deletions: p.timedWasm, engine: 'wasm' }));
   return {
     sizes: p.sizes,
+    projections: [COMPONENTS],
     phases: [
-      { tasks: measured, threads: 2 },
-      { tasks: timed, threads: 1 },
+      { tasks: [...measured, ...projected.measured], threads: 2 },
+      { tasks: allTimed, threads: 1 },
       { tasks: timedOnWasm, threads: 1 },
     ],
   };
 }
 
+const named = (name, tasks) => tasks.map((task) => ({ name, ...task }));
+
+/** For each n, those of all k. */
+const settingsOf = ({ adapters: all, activated: ks }, share) =>
+  all.map((adapters) => ks.map((activated) => withLambda({ adapters, activated }, share)));
+
+/** LegoNet and FixSISA with s = 10 softmax heads, both on projected encodings. */
+function projectedTasks(p) {
+  const onComponents = (task) => ({ ...task, components: COMPONENTS });
+  const settings = settingsOf(p.projected, COMPONENTS / 768);
+  const heads = [p.softmaxHead, ...p.tried].map((adapter) => ({ shards: 10, adapter }));
+  return {
+    measured: [
+      ...named(
+        'legonet',
+        settings.map((ofN) => sweepOf(ofN, {})),
+      ),
+      ...named(
+        'softmaxShards',
+        heads.map((head) => ({ ...head, convergence: true, experiment: 'Random100' })),
+      ),
+    ].map(onComponents),
+    timed: [
+      ...named(
+        'deletions',
+        settings.flat().map((s) => ({ ...s, deletions: p.timedMain })),
+      ),
+      ...named(
+        'softmaxShard',
+        heads.map((head) => ({ ...head, deletions: p.timedNative })),
+      ),
+    ].map(onComponents),
+  };
+}
+
 const isSame = (a, b) => a.adapters === b.adapters && a.activated === b.activated;
 
-/** All k of one n; a class is unlearned with the main one. */
+/** All k of one n; a class is unlearned with the main one, if there is one. */
 const sweepOf = (settings, main) => ({
   settings: settings.map((setting) => ({
     ...setting,

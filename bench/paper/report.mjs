@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { convergenceOf, headsOf, legonetOf, mainOf, opponentOf } from './figures.mjs';
+import { convergenceOf, headsOf, legonetOf, mainOf, opponentOf, resultsOn } from './figures.mjs';
+import { COMPONENTS } from './plan.mjs';
 import { plots } from './plots.mjs';
 
 const PAGE = fileURLToPath(new URL('../../docs/paper.md', import.meta.url));
@@ -24,12 +25,17 @@ export function staleFiles(results) {
 }
 
 /** Path and content of what is made of the results; the page's prose stays as it is. */
-function files(results) {
+function files(all) {
+  const results = resultsOn(all, undefined);
+  const projected = resultsOn(all, COMPONENTS);
   const pictures = Object.entries(plots(results)).map(([name, svg]) => [
     PAGE.replace('.md', `/${name}.svg`),
     svg,
   ]);
-  const page = Object.entries(tables(results)).reduce(replaceBlock, readFileSync(PAGE, 'utf8'));
+  const page = Object.entries(tables(results, projected)).reduce(
+    replaceBlock,
+    readFileSync(PAGE, 'utf8'),
+  );
   return [[PAGE, page], ...pictures];
 }
 
@@ -48,15 +54,16 @@ const ms = (seconds) => {
   return value < 100 ? value.toPrecision(3) : Math.round(value).toLocaleString('en');
 };
 
-function tables(results) {
+function tables(results, projected) {
   return {
     statements: statements(results),
     random100: random100(results),
     unclass: unclass(results),
     shards: shards(results),
     softmax: softmax(results),
-    convergence: convergence(results),
-    speed: speed(results),
+    convergence: convergence(results, projected),
+    speed: speed(results, projected),
+    projected: settingsByPoints(projected),
     inference: inference(results),
   };
 }
@@ -125,28 +132,62 @@ const softmax = ({ softmaxLegonet }) =>
     softmaxLegonet.map((r) => [r.adapters, r.activated, r.adapter.steps, ...accuracies(r)]),
   );
 
-const convergence = (results) =>
+function convergence(results, projected) {
+  const columns = ({ test, seconds }) => [percent(test), ms(seconds)];
+  const onComponents = convergenceOf(projected);
+  const d = `d = ${COMPONENTS}`;
+  return table(
+    ['batch', 'steps', 'test', 'ms', `test, ${d}`, `ms, ${d}`],
+    convergenceOf(results).map((r, i) => [
+      r.batch ?? 'all',
+      r.steps,
+      ...columns(r),
+      ...columns(onComponents[i]),
+    ]),
+  );
+}
+
+const speed = (results, projected) =>
   table(
-    ['batch', 'steps', 'test', 'ms'],
-    convergenceOf(results).map((r) => [r.batch ?? 'all', r.steps, percent(r.test), ms(r.seconds)]),
+    ['d', '', 'ms', 'times', 'test'],
+    [...speedRows(768, results), ...speedRows(COMPONENTS, projected)],
   );
 
-function speed(results) {
+function speedRows(dimension, results) {
   const legonet = mainOf(results);
-  const opponent = opponentOf(results);
-  const rows = opponent.batch ? `batches of ${opponent.batch}` : 'all rows';
-  const name = `FixSISA, softmax, ${opponent.steps} steps on ${rows}`;
   const row = (text, seconds, test) => {
     const times = (seconds / legonet.sums).toFixed(1);
-    return [text, ms(seconds), times, percent(test)];
+    return [dimension, text, ms(seconds), times, percent(test)];
   };
+  return [
+    row('LegoNet, least squares, WebAssembly', legonet.sums, legonet.test),
+    ...opponentsOf(results).flatMap(({ steps, batch, seconds, wasmSeconds, test }) => {
+      const name = `FixSISA, softmax, ${steps} steps on ${batch ? `batches of ${batch}` : 'all rows'}`;
+      return [
+        row(`${name}, native TensorFlow`, seconds, test),
+        row(`${name}, TensorFlow in WebAssembly`, wasmSeconds, test),
+      ];
+    }),
+  ];
+}
+
+/** One that is as accurate as it gets, and one that stops a little earlier. */
+const opponentsOf = (results) => [0.1, 0.2].map((within) => opponentOf(results, within));
+
+/** LegoNet's settings: how many times faster than the cheaper opponent, and how many points above the better one. */
+function settingsByPoints(results) {
+  const [better, cheaper] = opponentsOf(results);
   return table(
-    ['', 'ms', 'times', 'test'],
-    [
-      row('LegoNet, least squares, WebAssembly', legonet.sums, legonet.test),
-      row(`${name}, native TensorFlow`, opponent.seconds, opponent.test),
-      row(`${name}, TensorFlow in WebAssembly`, opponent.wasmSeconds, opponent.test),
-    ],
+    ['n', 'k', 'ms', 'times, native', 'times, WebAssembly', 'test', 'points'],
+    legonetOf(results, 'Random100').map((r) => [
+      r.adapters,
+      r.activated,
+      ms(r.sums),
+      (cheaper.seconds / r.sums).toFixed(1),
+      (cheaper.wasmSeconds / r.sums).toFixed(1),
+      percent(r.test),
+      signed(r.test - better.test, 2),
+    ]),
   );
 }
 
@@ -167,7 +208,7 @@ function inference({ inference: [{ before, after, digestEqual }] }) {
   return `${attacks}\n\nDigests after the deletion and of a build from the retained samples alone: ${verb}.`;
 }
 
-const signed = (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`;
+const signed = (value, digits = 3) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 
 /** A Markdown table with aligned columns. */
 function table(head, rows) {

@@ -9,18 +9,23 @@ const RETAINED_SCORED = 10_000;
 
 /**
  * What threads share: `keys` the first test rows, `train` and `test` rows with their labels; `tested`
- * leaves the keys out.
+ * leaves the keys out. All projected to so many principal `components` of the keys, if any.
  */
-export async function loadSamples(directory, { trained, tested }) {
+export async function loadSamples(directory, { trained, tested }, components) {
   const cifar = await readCifar(directory);
-  const { model } = cifarModel(directory, cifar.test);
+  const { model } = cifarModel(directory, cifar.test, { components });
   const { dimension } = model.shape;
   const test = encode(model, cifar.test);
   const rows = (encodings, labels, from, count) => ({
     encodings: shared(encodings.subarray(from * dimension, (from + count) * dimension)),
     labels: shared(labels.subarray(from, from + count)),
   });
-  const train = rows(encode(model, cifar.train), cifar.trainLabels, 0, trained);
+  const train = rows(
+    encode(model, { ...cifar.train, rows: trained }),
+    cifar.trainLabels,
+    0,
+    trained,
+  );
   const keys = shared(test.subarray(0, KEY_ROWS * dimension));
   return {
     directory,
@@ -41,7 +46,9 @@ function shared(values) {
 export function modelOf({ directory, keys, dimension }, setting) {
   const { adapters, activated, lambda, adapter = { kind: 'least-squares', lambda } } = setting;
   const matrix = { columns: dimension, values: keys };
-  return cifarModel(directory, matrix, { adapters, activated, adapter }).model;
+  // Of all rows the int8 encodings are there already: there is nothing left to scale or to project.
+  const encoder = { kind: 'identity', dimension, scale: 1 };
+  return cifarModel(directory, matrix, { adapters, activated, adapter, encoder }).model;
 }
 
 /** Rows of `all` by number. */

@@ -6,7 +6,7 @@ import { accuracy, fitWithout, score } from './forget.mjs';
 import { experiment, modelOf, take } from './samples.mjs';
 
 /** `settings` of one n in order of k, each with the names of its `experiments`. */
-export function sweep(kernel, samples, settings) {
+export function sweep(kernel, samples, { settings }) {
   const names = new Set(settings.flatMap(({ experiments }) => experiments));
   const known = Object.fromEntries([...names].map((name) => [name, experiment(name, samples)]));
   const runs = settings.flatMap((setting, step) =>

@@ -9,11 +9,19 @@ import * as timing from './timing.mjs';
 
 const kernel = await loadWasmKernel();
 
-export const legonet = ({ settings }) => sweep(kernel, workerData, settings);
-export const shards = (task) => leastSquaresShards(kernel, workerData, task);
-export const softmaxLegonet = (task) => softmax.softmaxLegonet(kernel, workerData, task);
-export const softmaxShards = (task) => softmax.softmaxShards(kernel, workerData, task);
-export const inference = (task) => inferMembership(kernel, workerData, task);
-export const deletions = (task) => timing.timeDeletions(kernel, workerData, task);
-export const shard = (task) => timing.timeShard(kernel, workerData, task);
-export const softmaxShard = (task) => softmax.timeSoftmaxShard(kernel, workerData, task);
+/** `work` on the encodings projected to a task's `components`, or on all of them; its rows say which. */
+const on =
+  (work) =>
+  async ({ components, ...task }) => {
+    const rows = [await work(kernel, workerData.get(components), task)].flat();
+    return rows.map((row) => ({ components, ...row }));
+  };
+
+export const legonet = on(sweep);
+export const shards = on(leastSquaresShards);
+export const softmaxLegonet = on(softmax.softmaxLegonet);
+export const softmaxShards = on(softmax.softmaxShards);
+export const inference = on(inferMembership);
+export const deletions = on(timing.timeDeletions);
+export const shard = on(timing.timeShard);
+export const softmaxShard = on(softmax.timeSoftmaxShard);
