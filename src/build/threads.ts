@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -24,13 +25,19 @@ export type Training = { readonly pinned: Backend; readonly asked: Engine | unde
 
 /** More threads than this would mostly wait for one database. */
 const MAX_THREADS = 8;
+/** When new sums are written: after the version that they came with, which others wait for. */
+const KEEP_AFTER_MS = 150;
 
-/** The arithmetic on one worker thread per core. */
+/** One more than there are cores, for one waits for the database; but TensorFlow takes much memory in each. */
+const threadsFor = (training: Training): number =>
+  Math.min(MAX_THREADS, availableParallelism() + (training ? 0 : 1));
+
+/** The arithmetic on worker threads. */
 export function threadCompute(
   url: string,
   model: Model,
   training: Training = null,
-  threads = Math.min(MAX_THREADS, availableParallelism()),
+  threads = threadsFor(training),
 ): Compute {
   const workerData: ThreadData = {
     url,
@@ -50,9 +57,11 @@ export function threadCompute(
   const run = async <T>(name: string, task: object, transferList: ArrayBuffer[] = []): Promise<T> =>
     unwrap<T>((await pool.run(task, { name, transferList })) as Outcome<T>);
   const keeping = new Set<Promise<void>>();
-  // After all builds that wait. Without them the next build sums its members again.
+  // Without them the next build sums its members again.
   const keepLater = (sums: Keeping) => {
-    const done = run<void>('keepStatistics', sums, buffersOf(sums)).catch(() => {});
+    const done = delay(KEEP_AFTER_MS)
+      .then(() => run<void>('keepStatistics', sums, buffersOf(sums)))
+      .catch(() => {});
     keeping.add(done);
     done.then(() => keeping.delete(done));
   };
