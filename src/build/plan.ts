@@ -2,7 +2,6 @@ import { decodeLeaf } from '../audit/leaves.js';
 import { readTrace } from '../events/trace-context.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Queryable } from '../store/database.js';
-import { readOffsets } from '../store/offsets.js';
 import { HOLDS } from '../store/statistics.js';
 import { type Causes, MAX_LINKS } from '../tracing.js';
 import type { Owed } from './owed.js';
@@ -187,10 +186,6 @@ const readCutJson = (json: Record<string, string> | null): Cut | null =>
 export async function readSetCut(client: Queryable): Promise<Cut | null> {
   const { rows } = await client.query<{ cut: Record<string, string> }>('SELECT cut FROM set_cut');
   return readCutJson(rows[0]?.cut ?? null);
-}
-
-export async function readCut(client: Queryable): Promise<Cut> {
-  return Object.fromEntries(await readOffsets(client));
 }
 
 /** JSON with positions as decimal strings: they may exceed what a JSON number holds exactly. */
