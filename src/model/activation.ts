@@ -62,6 +62,26 @@ export function activate(
   return out;
 }
 
+/** Bounds the distance table to PANEL × adapters. */
+const PANEL = 1024;
+
+/** The same for any number of encodings. */
+export function activateAll(
+  kernel: Kernel,
+  keys: Keys,
+  encodings: Int8Array,
+  count: number,
+  activated: number,
+): Int32Array {
+  const out = new Int32Array(count * activated);
+  for (let from = 0; from < count; from += PANEL) {
+    const rows = Math.min(PANEL, count - from);
+    const part = encodings.subarray(from * keys.dimension, (from + rows) * keys.dimension);
+    out.set(activate(kernel, keys, part, rows, activated), from * activated);
+  }
+  return out;
+}
+
 /**
  * Inserts into the `found` nearest so far, in order; the last goes when the list is full. Strict
  * comparison keeps the lower id first among equals.

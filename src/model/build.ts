@@ -1,4 +1,4 @@
-import { activate, keyOf } from './activation.js';
+import { activateAll, keyOf } from './activation.js';
 import { fitAdapter, type Weights, weightsBytes, weightsDigest } from './adapter.js';
 import { withKeysFrom } from './anchors.js';
 import type { AdapterSettings } from './configuration.js';
@@ -98,22 +98,14 @@ export function builtAdapter(
 /** Row numbers of each adapter's members, by the model's keys. */
 export function membersByAdapter(kernel: Kernel, model: Model, samples: Rows): number[][] {
   const { adapters, activated } = model.configuration;
-  const { dimension } = model.shape;
   const members: number[][] = Array.from({ length: adapters }, () => []);
-  const count = samples.labels.length;
-  for (let from = 0; from < count; from += PANEL) {
-    const rows = Math.min(PANEL, count - from);
-    const part = samples.encodings.subarray(from * dimension, (from + rows) * dimension);
-    const active = activate(kernel, keysOf(model), part, rows, activated);
-    active.forEach((adapter, i) => {
-      members[adapter]?.push(from + Math.floor(i / activated));
-    });
-  }
+  const { encodings, labels } = samples;
+  const active = activateAll(kernel, keysOf(model), encodings, labels.length, activated);
+  active.forEach((adapter, i) => {
+    members[adapter]?.push(Math.floor(i / activated));
+  });
   return members;
 }
-
-/** Bounds the distance table to PANEL × adapters. */
-const PANEL = 1024;
 
 function gather(samples: Rows, rows: readonly number[], dimension: number): Rows {
   const encodings = new Int8Array(rows.length * dimension);

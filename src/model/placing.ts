@@ -1,4 +1,4 @@
-import { activate, type Keys } from './activation.js';
+import { activateAll, type Keys } from './activation.js';
 import type { Kernel } from './kernel.js';
 
 /** Samples, and their adapters by the keys of before, nearest first; -1 for one that has none yet. */
@@ -33,25 +33,6 @@ export function place(kernel: Kernel, placing: Placing, activated: number): Int3
     placed.set(found.subarray(i * activated, (i + 1) * activated), row * activated);
   });
   return placed;
-}
-
-/** Bounds the distance table to PANEL × adapters. */
-const PANEL = 1024;
-
-function activateAll(
-  kernel: Kernel,
-  keys: Keys,
-  encodings: Int8Array,
-  count: number,
-  activated: number,
-): Int32Array {
-  const out = new Int32Array(count * activated);
-  for (let from = 0; from < count; from += PANEL) {
-    const rows = Math.min(PANEL, count - from);
-    const part = encodings.subarray(from * keys.dimension, (from + rows) * keys.dimension);
-    out.set(activate(kernel, keys, part, rows, activated), from * activated);
-  }
-  return out;
 }
 
 function affectedRows(

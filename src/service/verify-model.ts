@@ -9,7 +9,7 @@ import type { Replay } from '../audit/replay/verify.js';
 import type { Engine } from '../engine/engine.js';
 import { type OpenedTrainer, openTrainer } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
-import { activate } from '../model/activation.js';
+import { activateAll } from '../model/activation.js';
 import { withKeysFrom } from '../model/anchors.js';
 import { type Backend, backendSchema, describeBackend, differences } from '../model/backend.js';
 import { type BuiltModel, buildSteps } from '../model/build.js';
@@ -165,30 +165,18 @@ async function openSamples(
   return { encodings, labels, ids };
 }
 
-const PANEL = 1024;
-
 function checkActivation(kernel: Kernel, model: Model, rows: Rows, { listed }: Found): void {
-  const { shape, configuration } = model;
+  const { configuration } = model;
   const { encodings, labels } = rows;
   const keys = keysOf(withKeysFrom(model, rows));
   const { activated } = configuration;
-  const { dimension } = shape;
   must(
     activated === listed.head.activated && configuration.adapters === listed.head.adapters.length,
     'the listing has another number of adapters than the configuration',
   );
-  for (let from = 0; from < labels.length; from += PANEL) {
-    const count = Math.min(PANEL, labels.length - from);
-    const part = encodings.subarray(from * dimension, (from + count) * dimension);
-    const active = activate(kernel, keys, part, count, activated);
-    const other = active.findIndex(
-      (adapter, i) => adapter !== listed.adapters[from * activated + i],
-    );
-    must(
-      other < 0,
-      `the sample in row ${from + Math.floor(other / activated)} is with other adapters`,
-    );
-  }
+  const active = activateAll(kernel, keys, encodings, labels.length, activated);
+  const other = active.findIndex((adapter, i) => adapter !== listed.adapters[i]);
+  must(other < 0, `the sample in row ${Math.floor(other / activated)} is with other adapters`);
 }
 
 async function build(
