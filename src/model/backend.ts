@@ -22,14 +22,17 @@ export function differences(pinned: Backend, own: Backend): string {
     .join(', ');
 }
 
+/** What to do where the backend is not the pinned one. */
+export const backendRemedy = (pinned: Backend): string =>
+  `use LEGONET_ENGINE=${pinned.engine}, these versions and this kind of processor; or make the model anew in another database`;
+
 /** Throws `engine_mismatch` (stop) unless this process trains on the backend that the model is pinned to. */
 export function requireSame(pinned: Backend, own: Backend): void {
   const differ = differences(pinned, own);
   if (differ === '') return;
   throw new LegonetError(
     'engine_mismatch',
-    `this process trains on another backend than the model (${differ}), and would give other bits: ` +
-      `use LEGONET_ENGINE=${pinned.engine}, these versions and this kind of processor; or make the model anew in another database`,
+    `this process trains on another backend than the model (${differ}), and would give other bits: ${backendRemedy(pinned)}`,
     'stop',
   );
 }

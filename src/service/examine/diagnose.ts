@@ -6,6 +6,7 @@ import type { Database } from '../../store/database.js';
 import { readLag } from '../catch-up.js';
 import { examineAuditLog } from './audit-log.js';
 import { examineDatabase, migrationsFinding } from './database.js';
+import { examineEngine } from './engine.js';
 import { examineMachine } from './machine.js';
 import { examinePipeline } from './pipeline.js';
 
@@ -37,7 +38,7 @@ export async function diagnose(settings: Settings, options: DiagnoseOptions): Pr
     try {
       const found = await examineDatabase(database.pool, place, options.now);
       const migrations = await migrationsFinding(database.pool);
-      const rest = migrations.ok ? await examineStores(settings, database) : [];
+      const rest = migrations.ok ? await examineStores(settings, database, options.signal) : [];
       return [...machine, ...found, migrations, ...rest];
     } finally {
       await database.close();
@@ -47,13 +48,19 @@ export async function diagnose(settings: Settings, options: DiagnoseOptions): Pr
   }
 }
 
-async function examineStores(settings: Settings, database: Database): Promise<Finding[]> {
+async function examineStores(
+  settings: Settings,
+  database: Database,
+  signal?: AbortSignal,
+): Promise<Finding[]> {
   const log = await logOf(settings, database);
   try {
     const found = (await log.examine?.()) ?? [];
     const { lag, finding } = await look({ settings, database, log });
     const pipeline = await examinePipeline(database, lag, settings.erasureDeadlineMs);
-    return [...found, finding, ...pipeline, ...(await examineAuditLog(settings, database))];
+    const engine = await examineEngine(settings, database, signal);
+    const audit = await examineAuditLog(settings, database);
+    return [...found, finding, ...pipeline, ...engine, ...audit];
   } finally {
     await log.close();
   }
