@@ -31,10 +31,11 @@ export function toSample(row: InputRow, index: number): Sample {
 export async function encodeRows(
   encoder: ModelEncoder,
   samples: readonly Sample[],
+  signal?: AbortSignal,
 ): Promise<Int8Array> {
   const { quantiser, shape } = encoder.model;
   const inputs = samples.flatMap((one) => ('input' in one ? [one.input] : []));
-  const encoded = (await encodeInputs(encoder, inputs)).values();
+  const encoded = (await encodeInputs(encoder, inputs, signal)).values();
   const rows = new Int8Array(samples.length * shape.dimension);
   samples.forEach((one, i) => {
     const row = 'input' in one ? encoded.next().value : toInt8Encoding(quantiser, one.encoding);

@@ -50,10 +50,11 @@ function whenNeeded(open: () => Promise<Encoder>): Encoder {
     return opened;
   };
   return {
-    encode: async (inputs) => {
+    encode: async (inputs, signal) => {
       try {
-        return await (await openOnce()).encode(inputs);
+        return await (await openOnce()).encode(inputs, signal);
       } catch (cause) {
+        if (signal?.aborted && cause === signal.reason) throw cause;
         throw unavailable(cause);
       }
     },

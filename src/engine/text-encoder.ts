@@ -13,10 +13,11 @@ export function textEncoder(options: HashingText): Encoder {
       ? hashText(options, input.text)
       : new LegonetError('input_not_encodable', 'input: this model’s encoder takes {"text"} only');
   return {
-    encode: async (inputs) => {
+    encode: async (inputs, signal) => {
       const encodings: ReturnType<typeof encodeOne>[] = [];
       let work = 0;
       for (const input of inputs) {
+        signal?.throwIfAborted();
         encodings.push(encodeOne(input));
         work += input.form === 'text' ? input.text.length : 0;
         if (work < WORK) continue;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { LegonetError } from '../errors.js';
 import type { Input } from '../events/event.js';
 import type { ModelConfiguration } from '../model/configuration.js';
@@ -27,7 +28,10 @@ export async function openTfjsEncoder(
   const model = { manifest: JSON.parse(Buffer.from(manifest).toString('utf8')), weights };
   const images = await openImageEncoder(engine, model, { output: layer, ...input, ...pixels });
   if (images.dimension === dimension) {
-    return { encode: (inputs) => encode(images, inputs), close: () => images.close() };
+    return {
+      encode: (inputs, signal) => encode(images, inputs, signal),
+      close: () => images.close(),
+    };
   }
   await images.close();
   throw new LegonetError(
@@ -37,14 +41,19 @@ export async function openTfjsEncoder(
   );
 }
 
-async function encode(images: ImageEncoder, inputs: readonly Input[]): Promise<Answer[]> {
+async function encode(
+  images: ImageEncoder,
+  inputs: readonly Input[],
+  signal?: AbortSignal,
+): Promise<Answer[]> {
   const answers = new Array<Answer>(inputs.length);
   const queue = inputs.entries();
   const lane = async () => {
     for (;;) {
-      const batch = await decodeSome(queue, answers);
+      const batch = await decodeSome(queue, answers, signal);
       if (batch.length === 0) return;
       for (const group of bySize(batch)) {
+        signal?.throwIfAborted();
         const encodings = await images.encode(joined(group));
         group.forEach(({ at }, i) => {
           answers[at] = encodings.slice(i * images.dimension, (i + 1) * images.dimension);
@@ -53,17 +62,33 @@ async function encode(images: ImageEncoder, inputs: readonly Input[]): Promise<A
     }
   };
   // One more than the engine works on: it decodes meanwhile. Each holds one batch.
-  await Promise.all(Array.from({ length: images.parallel + 1 }, lane));
+  const lanes = Promise.all(Array.from({ length: images.parallel + 1 }, lane));
+  await (signal ? unlessAborted(lanes, signal) : lanes);
   return answers;
+}
+
+/** Throws the signal's reason as soon as it aborts; what is being worked on then ends by itself. */
+async function unlessAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const aborted = once(signal, 'abort', { signal: over.signal }).then(() =>
+    signal.throwIfAborted(),
+  );
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** The next images, decoded; none when there are no more inputs. What cannot be decoded is answered. */
 async function decodeSome(
   queue: Iterator<[number, Input]>,
   answers: Answer[],
+  signal: AbortSignal | undefined,
 ): Promise<readonly Decoded[]> {
   const batch: Decoded[] = [];
   for (let bytes = 0; batch.length < BATCH_IMAGES && bytes < BATCH_BYTES; ) {
+    signal?.throwIfAborted();
     const next = queue.next();
     if (next.done) break;
     const [at, input] = next.value;

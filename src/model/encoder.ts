@@ -7,9 +7,13 @@ import { quantise } from './quantise.js';
 export interface Encoder {
   /**
    * Of each input, in order, the numbers [inputDimension], or why there are none: a terminal error of this
-   * input alone. Throws what is not the inputs' fault, retryable or stop: they are asked for again.
+   * input alone. Throws what is not the inputs' fault, retryable or stop: they are asked for again. Throws the signal's
+   * reason once it aborts, and begins with no further input.
    */
-  encode(inputs: readonly Input[]): Promise<readonly (ArrayLike<number> | LegonetError)[]>;
+  encode(
+    inputs: readonly Input[],
+    signal?: AbortSignal,
+  ): Promise<readonly (ArrayLike<number> | LegonetError)[]>;
   close(): Promise<void>;
 }
 
@@ -40,12 +44,13 @@ export function checkInput(model: Model, { form }: Input): void {
 export async function encodeInputs(
   { model, encoder }: ModelEncoder,
   inputs: readonly Input[],
+  signal?: AbortSignal,
 ): Promise<(Int8Array | LegonetError)[]> {
   const taken = inputs.filter(({ form }) => form === inputForm(model));
   if (taken.length > 0 && !encoder) {
     throw new LegonetError('no_encoder', 'no encoder of raw inputs is open', 'stop');
   }
-  const encoded = taken.length > 0 ? await encoder?.encode(taken) : [];
+  const encoded = taken.length > 0 ? await encoder?.encode(taken, signal) : [];
   let next = 0;
   return inputs.map((input) =>
     orError(() => {

@@ -13,14 +13,15 @@ type Encoded =
 
 /**
  * Encodes the raw inputs of a batch, all in one go; what cannot be encoded is rejected. Throws what is not
- * the inputs' fault: nothing of the batch is done then.
+ * the inputs' fault, and the signal's reason: nothing of the batch is done then.
  */
 export async function encodeItems(
   encoder: ModelEncoder,
   items: readonly Readable[],
+  signal?: AbortSignal,
 ): Promise<Encoded[]> {
   const inputs = items.flatMap((item) => (item.kind === 'input' ? [item.input] : []));
-  const encodings = await encodeInputs(encoder, inputs);
+  const encodings = await encodeInputs(encoder, inputs, signal);
   let next = 0;
   return items.map((item) => {
     if (item.kind === 'content') return { ...item, wasInput: false };

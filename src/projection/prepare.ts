@@ -27,10 +27,14 @@ export type PrepareOptions = {
   readonly erasureDeadlineMs: number;
 };
 
-/** All of a batch's work that needs no database: reading, checking, encoding, quantising, activating, sealing. */
+/**
+ * All of a batch's work that needs no database: reading, checking, encoding, quantising, activating, sealing. Throws the
+ * signal's reason if it aborts while inputs are encoded.
+ */
 export async function prepare(
   { model, activate, encoder, erasureDeadlineMs }: PrepareOptions,
   records: readonly LogRecord[],
+  signal?: AbortSignal,
 ): Promise<Prepared> {
   const readable: Exclude<Interpreted, { kind: 'stopping' }>[] = [];
   let stopping: Prepared['stopping'] = null;
@@ -42,7 +46,7 @@ export async function prepare(
     }
     readable.push(item);
   }
-  const read = await encodeItems({ model, encoder }, readable);
+  const read = await encodeItems({ model, encoder }, readable, signal);
   const contents = read.filter((item) => item.kind === 'content');
   const placeOf = anchorPlaces(model.configuration);
   const adaptersOf = placeOf

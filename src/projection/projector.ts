@@ -25,13 +25,14 @@ const STOPPED_MS = 10_000;
 
 /**
  * Projects the sample events into Postgres, exactly once, until the signal aborts. The next batch is
- * prepared while this one is written. Throws what `apply` throws; but where a log has other partitions,
- * one that stops does not end them.
+ * prepared while this one is written; a batch whose raw inputs are being encoded when the signal aborts is dropped, and
+ * comes again. Throws what `apply` throws; but where a log has other partitions, one that stops does not end them.
  */
 export async function project(options: ProjectorOptions, signal: AbortSignal): Promise<void> {
   const { database, log, topic, group, onAssigned = () => {}, onStopped = () => {} } = options;
   const failed = new AbortController();
-  const places = new Places(options);
+  const either = AbortSignal.any([signal, failed.signal]);
+  const places = new Places(options, either);
   let applying: Promise<void> = Promise.resolve();
   let leave: ((partition: number, milliseconds: number) => void) | undefined;
   const left = new Set<number>();
@@ -48,9 +49,9 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
     }
   };
 
-  await log.consume(topic, {
+  const consuming = log.consume(topic, {
     group,
-    signal: AbortSignal.any([signal, failed.signal]),
+    signal: either,
     canLeave: (way) => {
       leave = way;
     },
@@ -62,7 +63,7 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
       return places.begin(partition, await storedOffset(database.pool, partition));
     },
     handle: async (batch) => {
-      const prepared = prepare(options, batch.records);
+      const prepared = prepare(options, batch.records, either);
       prepared.catch(() => {});
       await applying;
       // Behind the record that stops its partition: it comes again when that one is passed.
@@ -72,7 +73,12 @@ export async function project(options: ProjectorOptions, signal: AbortSignal): P
       await prepared;
     },
   });
-  await applying;
+  try {
+    await consuming;
+    await applying;
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+  }
 }
 
 async function storedOffset(client: Queryable, partition: number): Promise<bigint> {
@@ -86,10 +92,12 @@ async function storedOffset(client: Queryable, partition: number): Promise<bigin
 /** Where each partition's projection stands, as this process knows. */
 class Places {
   readonly #options: ProjectorOptions;
+  readonly #signal: AbortSignal;
   readonly #next = new Map<number, bigint>();
 
-  constructor(options: ProjectorOptions) {
+  constructor(options: ProjectorOptions, signal: AbortSignal) {
     this.#options = options;
+    this.#signal = signal;
   }
 
   begin(partition: number, position: bigint): bigint {
@@ -111,7 +119,7 @@ class Places {
       if (first(rest) < next) goOnFrom(next);
       else goOnFrom(await this.#step(partition, next, await work));
       // Records are left when others had come further, or an operator has let it go past a deletion.
-      if (rest.length > 0) work = prepare(this.#options, rest);
+      if (rest.length > 0) work = prepare(this.#options, rest, this.#signal);
     }
     const next = this.#next.get(partition) ?? 0n;
     if (next < end) {

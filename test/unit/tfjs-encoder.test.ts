@@ -1,9 +1,11 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openEncoder } from '#src/engine/open-encoder.js';
 import { openTfjsEncoder } from '#src/engine/tfjs-encoder.js';
 import type { LegonetError } from '#src/errors.js';
 import type { Input } from '#src/events/event.js';
 import type { Encoder } from '#src/model/encoder.js';
+import { tinyModel } from '../support/models.js';
 import { smallEncoder, smallFiles } from '../support/tfjs-models.js';
 
 let encoder: Encoder;
@@ -84,6 +86,38 @@ test('what is no image is an error of its own, and the others are encoded', asyn
   expect((first as LegonetError).message).not.toContain('no image');
   expect(await encoder.encode(inputs.slice(2))).toHaveLength(2);
   expect(await encoder.encode([])).toEqual([]);
+});
+
+test('when the signal aborts, no further image is decoded or encoded, and its reason is thrown', async () => {
+  const LAST = 40;
+  const stopped = new AbortController();
+  const { bytes } = (await png([1, 2, 3])) as { readonly bytes: Uint8Array };
+  let asked = 0;
+  const inputs = Array.from(
+    { length: 1000 },
+    (): Input => ({
+      form: 'media',
+      mediaType: 'image/png',
+      get bytes() {
+        if (++asked === LAST) stopped.abort(new Error('enough'));
+        return bytes;
+      },
+    }),
+  );
+  await expect(encoder.encode(inputs, stopped.signal)).rejects.toThrow('enough');
+  // Whatever was being worked on is through when this is.
+  expect(await encoder.encode([await png([255, 255, 255])])).toHaveLength(1);
+  expect(asked).toBe(LAST);
+  await expect(encoder.encode(inputs, stopped.signal)).rejects.toThrow('enough');
+  expect(asked).toBe(LAST);
+});
+
+test('a stop is no failure of the encoder', async () => {
+  const files = async () => smallFiles;
+  const opened = await openEncoder(tinyModel({ encoder: smallEncoder }), { engine: 'wasm', files });
+  const stopped = AbortSignal.abort(new Error('enough'));
+  await expect(opened?.encode([await png([1, 2, 3])], stopped)).rejects.toBe(stopped.reason);
+  await opened?.close();
 });
 
 test('a model whose output is not of the dimension that is told, or has no such layer, is refused', async () => {

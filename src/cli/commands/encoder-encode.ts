@@ -64,7 +64,7 @@ async function encodeAll(
         if ('input' in sample) return sample.input;
         throw new LegonetError('input_malformed', `${path}: encodings, not raw inputs`);
       });
-      (await encoder.encode(inputs)).forEach((one, i) => {
+      (await encoder.encode(inputs, context.signal)).forEach((one, i) => {
         if (!(one instanceof LegonetError)) encoded.push(one);
         else throw new LegonetError(one.code, `${samples[i]?.sampleId}: ${one.message}`);
       });

@@ -60,7 +60,7 @@ async function predictFile(
   const predictions: Predicted[] = [];
   for await (const { rows, firstRow } of input.batches(signal)) {
     const samples = rows.map((row, i) => toSample(row, firstRow + i));
-    const encodings = await encodeRows({ model, encoder }, samples);
+    const encodings = await encodeRows({ model, encoder }, samples, signal);
     const made = predict(kernel, served.model, served.weights, encodings, samples.length);
     made.forEach((prediction, i) => {
       const { sampleId = '', label: expected } = samples[i] ?? {};
