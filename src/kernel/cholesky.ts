@@ -15,10 +15,11 @@ const PANEL = 256;
 export function solve(
   memory: WorkingMemory,
   block: number,
-  a: Float64Array,
+  a: Int32Array | Float64Array,
   n: number,
   rhs: Float64Array,
   width: number,
+  ridge = 0,
 ): Float64Array {
   checkArguments(
     [n, width],
@@ -37,7 +38,7 @@ export function solve(
     rhs: strips * height,
   };
   return memory.use(sizes, (machine, at) => {
-    writeTriangle(machine, at, a, n, front);
+    writeTriangle(machine, at, { a, n, front, ridge });
     machine.bytes.fill(0, at.rhs, at.rhs + sizes.rhs);
     const dense = { at: at.rhs + front * ROW, height, raw: at.raw, rows: n, width };
     writeStrips(machine, dense, rhs);
@@ -121,14 +122,18 @@ function stripOf(u: number, s: number): number {
   return u + 64 * s * (s + 1);
 }
 
-/** The packed upper matrix `a` [n] into strips, after `front` rows of the identity. */
+/** The packed upper matrix `a` [n], `ridge` on its diagonal, into strips, after `front` rows of the identity. */
 function writeTriangle(
   { cholesky, doubles }: Machine,
   at: { readonly raw: number; readonly u: number },
-  a: Float64Array,
-  n: number,
-  front: number,
+  matrix: {
+    readonly a: Int32Array | Float64Array;
+    readonly n: number;
+    readonly front: number;
+    readonly ridge: number;
+  },
 ): void {
+  const { a, n, front, ridge } = matrix;
   const raw = at.raw / 8;
   doubles.fill(0, raw, raw + front + n);
   doubles[raw] = 1;
@@ -136,6 +141,7 @@ function writeTriangle(
   let from = 0;
   for (let i = 0; i < n; i++) {
     doubles.set(a.subarray(from, from + n - i), raw);
+    doubles[raw] = (doubles[raw] as number) + ridge;
     cholesky.setRow(at.u, front + i, front + n, at.raw);
     from += n - i;
   }

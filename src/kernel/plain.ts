@@ -58,7 +58,13 @@ function dot(a: Int8Array, fromA: number, b: Int8Array, fromB: number, length: n
   return sum;
 }
 
-function solve(a: Float64Array, n: number, rhs: Float64Array, width: number): Float64Array {
+function solve(
+  a: Int32Array | Float64Array,
+  n: number,
+  rhs: Float64Array,
+  width: number,
+  ridge = 0,
+): Float64Array {
   checkArguments(
     [n, width],
     [
@@ -66,7 +72,8 @@ function solve(a: Float64Array, n: number, rhs: Float64Array, width: number): Fl
       ['rhs', rhs, n * width],
     ],
   );
-  const u = a.slice();
+  const u = new Float64Array(a);
+  for (let i = 0; i < n; i++) u[start(i, n)] = (u[start(i, n)] as number) + ridge;
   const w = rhs.slice();
   factor(u, n);
   forward(u, n, w, width);

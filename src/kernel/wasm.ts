@@ -30,7 +30,7 @@ export async function loadWasmKernel(options: WasmOptions = {}): Promise<Kernel>
     gram: (x, rows, columns) => gram(memory, x, rows, columns),
     outer: (x, rows, columns) => outer(memory, x, rows, columns),
     products: (a, p, b, q, columns) => products(memory, a, p, b, q, columns),
-    solve: (a, n, rhs, width) => solve(memory, block, a, n, rhs, width),
+    solve: (a, n, rhs, width, ridge) => solve(memory, block, a, n, rhs, width, ridge),
     combine: (x, rows, columns, c, width) => combine(memory, x, rows, columns, c, width),
   };
 }

@@ -13,10 +13,16 @@ export interface Kernel {
   /** ABᵀ of `a` int8 [p, columns] and `b` int8 [q, columns], row-major [p, q]. */
   products(a: Int8Array, p: number, b: Int8Array, q: number, columns: number): Int32Array;
   /**
-   * Solves AW = R by Cholesky (A = UᵀU). `a` packed upper [n], `rhs` row-major [n, width].
-   * Neither argument is changed. Throws `not_positive_definite` if a pivot is not positive.
+   * Solves (A + ridge · I)W = R by Cholesky (A + ridge · I = UᵀU). `a` packed upper [n], `rhs` row-major
+   * [n, width]. Neither is changed. Throws `not_positive_definite` if a pivot is not positive.
    */
-  solve(a: Float64Array, n: number, rhs: Float64Array, width: number): Float64Array;
+  solve(
+    a: Int32Array | Float64Array,
+    n: number,
+    rhs: Float64Array,
+    width: number,
+    ridge?: number,
+  ): Float64Array;
   /** XᵀC of `x` int8 [rows, columns] and `c` float64 [rows, width], row-major [columns, width]. */
   combine(
     x: Int8Array,
