@@ -164,12 +164,18 @@ export function encodeStatistics({ sums }: Statistics): Uint8Array {
   return littleEndian(sums);
 }
 
-/** Inverse of `encodeStatistics`. Throws `statistics_corrupt` when the length does not match. */
+/** Inverse of `encodeStatistics`; takes `bytes` over. Throws `statistics_corrupt` when the length does not match. */
 export function decodeStatistics(bytes: Uint8Array, count: number, shape: Shape): Statistics {
   const narrow = count <= MAX_PRODUCT_TERMS;
   if (bytes.length !== sumsLength(shape) * (narrow ? 4 : 8)) {
     throw new LegonetError('statistics_corrupt', 'stored statistics have the wrong length', 'stop');
   }
-  const { buffer } = littleEndian(new Uint8Array(bytes), narrow ? 4 : 8);
-  return { count, sums: narrow ? new Int32Array(buffer) : new Float64Array(buffer) };
+  const width = narrow ? 4 : 8;
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
+  const { buffer, byteOffset, byteLength } = littleEndian(aligned, width);
+  const length = byteLength / width;
+  const sums = narrow
+    ? new Int32Array(buffer, byteOffset, length)
+    : new Float64Array(buffer, byteOffset, length);
+  return { count, sums };
 }

@@ -10,17 +10,22 @@ const TRAILER = Buffer.from([0xff, 0xff]);
 /** A row's fields as raw bytes, views of what the server sent. */
 export type RawRow = readonly (Buffer | null)[];
 
+/** Bytes before the first field of the first row: the header, the number of fields and the field's length. */
+const BEFORE_FIRST = HEADER.length + 6;
+
 /**
  * The rows of a query by COPY: bytea crosses as it is, where an ordinary result would be twice as long,
- * in hex. `select` takes no parameters: put numbers and escaped literals into it only.
+ * in hex. `select` takes no parameters: put numbers and escaped literals into it only. The first field of the
+ * first row begins at a multiple of eight in a buffer of its own, so that numbers can be read in place.
  */
 export async function copyRows(client: ClientBase, select: string): Promise<RawRow[]> {
   const stream = client.query(copyTo(`COPY (${select}) TO STDOUT (FORMAT binary)`));
-  const chunks: Buffer[] = [];
+  const padding = -BEFORE_FIRST & 7;
+  const chunks: Buffer[] = [Buffer.alloc(padding)];
   for await (const chunk of stream) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
+  const bytes = joined(chunks);
   const rows: RawRow[] = [];
-  let at = HEADER.length;
+  let at = padding + HEADER.length;
   for (;;) {
     const count = bytes.readInt16BE(at);
     if (count < 0) return rows;
@@ -34,6 +39,14 @@ export async function copyRows(client: ClientBase, select: string): Promise<RawR
     }
     rows.push(fields);
   }
+}
+
+/** In a buffer of their own, where `Buffer.concat` may take part of one that is shared. */
+function joined(chunks: readonly Buffer[]): Buffer {
+  const bytes = Buffer.from(new ArrayBuffer(chunks.reduce((sum, chunk) => sum + chunk.length, 0)));
+  let at = 0;
+  for (const chunk of chunks) at += chunk.copy(bytes, at);
+  return bytes;
 }
 
 /** The same as they come, so that there may be any number: some at a time, until all are read. */

@@ -62,10 +62,10 @@ export async function readStatistics(
 ): Promise<KeptStatistics | null> {
   const row = await copyRow(
     client,
-    `SELECT count, convert_to(through::text, 'UTF8'), convert_to(without::text, 'UTF8'), sums
+    `SELECT sums, count, convert_to(through::text, 'UTF8'), convert_to(without::text, 'UTF8')
      FROM adapter_statistics WHERE adapter = ${adapter}`,
   );
-  const [count, through, without, sums] = row ?? [];
+  const [sums, count, through, without] = row ?? [];
   if (!count || !through || !without || !sums) return null;
   return {
     statistics: decodeStatistics(sums, count.readInt32BE(), shape),
