@@ -6,7 +6,7 @@ import { keysOf, type Model } from '../model/model.js';
 import { type Placing, place } from '../model/placing.js';
 import type { Trainer } from '../model/trainer.js';
 import type { AdapterTask } from './adapter.js';
-import { OwnConnection } from './own-connection.js';
+import { OwnConnections } from './own-connections.js';
 import { buildInSnapshot, keep } from './snapshot.js';
 
 /** Where the arithmetic is done: in worker threads, or in line where a thread would not pay. */
@@ -33,11 +33,11 @@ export function inlineCompute(
   model: Model,
   trainer: Trainer | null = null,
 ): Compute {
-  const connection = new OwnConnection(url);
+  const connections = new OwnConnections(url);
   let last: Promise<unknown> = Promise.resolve();
   // One connection, so one piece of work after the other.
   const inTurn = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
-    const result = last.then(() => connection.use(work));
+    const result = last.then(() => connections.use(work));
     last = result.catch(() => {});
     return result;
   };
@@ -63,7 +63,7 @@ export function inlineCompute(
     },
     close: async () => {
       await last;
-      await connection.close();
+      await connections.close();
     },
   };
 }

@@ -28,16 +28,15 @@ const MAX_THREADS = 8;
 /** When new sums are written: after the version that they came with, which others wait for. */
 const KEEP_AFTER_MS = 150;
 
-/** One more than there are cores, for one waits for the database; but TensorFlow takes much memory in each. */
-const threadsFor = (training: Training): number =>
-  Math.min(MAX_THREADS, availableParallelism() + (training ? 0 : 1));
+/** One's members come while another is computed. */
+const TASKS_OF_A_THREAD = 2;
 
 /** The arithmetic on worker threads. */
 export function threadCompute(
   url: string,
   model: Model,
   training: Training = null,
-  threads = threadsFor(training),
+  threads = Math.min(MAX_THREADS, availableParallelism()),
 ): Compute {
   const workerData: ThreadData = {
     url,
@@ -49,6 +48,7 @@ export function threadCompute(
     filename: fileURLToPath(new URL('./worker.js', import.meta.url)),
     minThreads: 0,
     maxThreads: threads,
+    concurrentTasksPerWorker: TASKS_OF_A_THREAD,
     idleTimeout: 30_000,
     workerData,
     // TensorFlow reads the environment of the process itself.
@@ -76,7 +76,7 @@ export function threadCompute(
       if (result.keeping) keepLater(result.keeping);
       return result.built;
     },
-    parallel: threads,
+    parallel: threads * TASKS_OF_A_THREAD,
     ready: () => run('ready', {}),
     kept,
     close: async () => {

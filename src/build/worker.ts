@@ -8,18 +8,19 @@ import { type Placing, place } from '../model/placing.js';
 import type { Trainer } from '../model/trainer.js';
 import { type Outcome, settle } from '../outcome.js';
 import type { AdapterTask } from './adapter.js';
-import { OwnConnection } from './own-connection.js';
+import { OwnConnections } from './own-connections.js';
 import { buffersOf, buildInSnapshot, type Keeping, keep } from './snapshot.js';
 import type { ThreadData } from './threads.js';
 
 /*
  * Runs in a worker thread: everything heavy is done here, so that nothing else in the process waits.
- * A thread has one kernel, one connection, and for softmax adapters one engine, for as long as it lives.
+ * A thread has one kernel, a connection for each of its tasks, and for softmax adapters one engine, for as long as
+ * it lives.
  */
 
 const { url, keys, activated, training } = workerData as ThreadData;
 const kernel = loadWasmKernel();
-const connection = new OwnConnection(url);
+const connections = new OwnConnections(url);
 let opened: Promise<Trainer | null> | undefined;
 
 /** Only for builds: TensorFlow takes half a second and 230 MB, and activating needs none of it. */
@@ -48,7 +49,7 @@ export function ready(): Promise<Outcome<void>> {
   return settle(async () => {
     await kernel;
     await trainer();
-    await connection.use(async () => {});
+    await connections.use(async () => {});
   });
 }
 
@@ -58,7 +59,7 @@ export async function buildAdapter(task: {
   snapshot: string;
 }): Promise<unknown> {
   const outcome = await settle(() =>
-    connection.use(async (client) =>
+    connections.use(async (client) =>
       buildInSnapshot(client, await kernel, await trainer(), task.adapter, task.snapshot),
     ),
   );
@@ -67,7 +68,7 @@ export async function buildAdapter(task: {
 
 /** See `keep`. */
 export function keepStatistics(keeping: Keeping): Promise<Outcome<void>> {
-  return settle(() => connection.use((client) => keep(client, keeping)));
+  return settle(() => connections.use((client) => keep(client, keeping)));
 }
 
 /** A value for the main thread, some of its buffers moved. */
