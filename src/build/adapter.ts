@@ -10,7 +10,6 @@ import {
   type Rows,
   type Shape,
   type Statistics,
-  unknowns,
 } from '../model/statistics.js';
 import type { Trainer } from '../model/trainer.js';
 import { type KeptStatistics, type NewSums, readStatistics, rowsOf } from '../store/statistics.js';
@@ -108,7 +107,7 @@ async function fromStatistics(
   }
   if (isDual(sum.count, task.shape)) return null;
   const result = primal(kernel, task, sum);
-  return changed || !result.sums ? result : { ...result, sums: { through, without } };
+  return changed ? result : { ...result, sums: { through, without } };
 }
 
 async function fromMembers(
@@ -131,19 +130,10 @@ async function fromMembers(
   return { ...builtAdapter(count, weights), sums: null };
 }
 
-function primal(kernel: Kernel, task: LeastSquares, statistics: Statistics): BuildResult {
-  const weights = fitFromStatistics(kernel, task.shape, task.lambda, statistics);
-  return {
-    ...builtAdapter(statistics.count, weights),
-    sums: statistics.count >= KEEP_FROM * unknowns(task.shape) ? statistics : null,
-  };
+function primal(kernel: Kernel, task: LeastSquares, sums: Statistics) {
+  const weights = fitFromStatistics(kernel, task.shape, task.lambda, sums);
+  return { ...builtAdapter(sums.count, weights), sums };
 }
-
-/**
- * Members per unknown from which statistics are kept. With fewer they take more room than the members, and
- * hardly less time: sums of unknowns² / 2 integers are read, changed and written at every deletion.
- */
-const KEEP_FROM = 1.5;
 
 function concatenate(pages: readonly Rows[]): Rows {
   const [only] = pages;
