@@ -24,6 +24,7 @@ import { memorySigner } from './signer.js';
 const TOPIC = 'sample-events';
 export const VERSIONS = 'model-versions';
 const NEVER = new AbortController().signal;
+const DAY_MS = 86_400_000;
 
 /** What some models take: an encoder of raw inputs, what trains softmax adapters. */
 type PipelineTools = { readonly encoder?: Encoder | null; readonly trainer?: Trainer | null };
@@ -104,7 +105,7 @@ export class Pipeline {
       model: this.#model,
       activate,
       encoder: this.#encoder,
-      erasureDeadlineMs: 86_400_000,
+      erasureDeadlineMs: DAY_MS,
     };
     const prepared = await prepare(sealing, records);
     const { database, log } = this;
@@ -136,15 +137,17 @@ export class Pipeline {
   async #tidy(): Promise<void> {
     const { database, log } = this;
     await eraseFromLog({ database, log, topic: TOPIC });
-    await restate({ database, log, topic: TOPIC, model: this.#model });
+    await restate({ database, log, topic: TOPIC, model: this.#model, erasureDeadlineMs: DAY_MS });
   }
 
-  /** Where the log compacts: everything that is projected, compacted. */
+  /** Where the log compacts: everything that is projected, compacted, and the publisher sees it. */
   async compact(): Promise<void> {
     const { rows } = await this.database.pool.query<{ position: bigint }>(
       'SELECT position FROM offsets',
     );
-    if ('compact' in this.log) await this.log.compact(TOPIC, rows[0]?.position ?? 0n);
+    if (!('compact' in this.log)) return;
+    await this.log.compact(TOPIC, rows[0]?.position ?? 0n);
+    await this.#tidy();
   }
 
   async replay(): Promise<void> {
