@@ -221,6 +221,41 @@ describe('a raw input on a log that compacts', () => {
       expect(left.map((record) => isOwnDeletion(record))).toEqual([true]);
     }));
 
+  test('and its encoding go when the sample is deleted just as the raw input is found to be gone', () =>
+    withPipeline(true, async (pipeline) => {
+      await pipeline.append([toNewRecord(sampleIngested(named, meta('i-s1')))]);
+      await pipeline.finish();
+      if ('compact' in pipeline.log) await pipeline.log.compact('sample-events', 1000n);
+      const erasure = subjectErased({ subjectId: subject }, meta('e', 9));
+      await pipeline.append([toNewRecord(erasure)]);
+      await pipeline.erase(() => pipeline.project(1000));
+      await pipeline.finish();
+      const left = (await pipeline.records()).filter(({ key }) => key === 's1');
+      expect(left.map((record) => isOwnDeletion(record))).toEqual([true]);
+      const { rows } = await pipeline.database.pool.query(
+        'SELECT sample_id AS id FROM tombstones WHERE erased_at IS NOT NULL',
+      );
+      expect(rows).toEqual([{ id: 's1' }]);
+    }));
+
+  test('is stood for by a later one, unless that comes much later', () =>
+    withPipeline(true, async (pipeline) => {
+      const { pool } = pipeline.database;
+      const watched = async () =>
+        (await pool.query('SELECT key, since FROM erasures ORDER BY since, key')).rows;
+      await pipeline.append([ingest('s1', 'one')]);
+      await pipeline.finish();
+      const [first] = await watched();
+      await pipeline.append([ingest('s2', 'two')]);
+      await pipeline.finish();
+      // Whoever waits longest is the one whose time counts.
+      expect(await watched()).toEqual([{ key: 's2', since: first.since }]);
+      await pool.query(`UPDATE erasures SET since = since - interval '1 hour'`);
+      await pipeline.append([ingest('s3', 'three')]);
+      await pipeline.finish();
+      expect((await watched()).map(({ key }) => key)).toEqual(['s2', 's3']);
+    }));
+
   test('goes where a record after it in the same batch says all of its sample', () =>
     withPipeline(true, async (pipeline) => {
       await pipeline.append([ingest('s1', 'one')]);

@@ -3,7 +3,7 @@ import { type BuildOutcome, buildVersion } from '#src/build/builder.js';
 import { type Compute, inlineCompute } from '#src/build/compute.js';
 import type { LogRecord } from '#src/events/record.js';
 import { EmbeddedLog } from '#src/log/embedded.js';
-import type { NewRecord } from '#src/log/event-log.js';
+import type { EventLog, NewRecord } from '#src/log/event-log.js';
 import type { Encoder } from '#src/model/encoder.js';
 import type { Kernel } from '#src/model/kernel.js';
 import type { Model } from '#src/model/model.js';
@@ -40,6 +40,7 @@ export class Pipeline {
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
   #expectNoMore: (() => void) | null = null;
+  #erases = false;
 
   /** `signer`: that of the log there is already; by default each beginning makes another one. Softmax takes a trainer. */
   constructor(
@@ -133,9 +134,28 @@ export class Pipeline {
     return outcome;
   }
 
+  /** A step of the publisher's erasures; `during` runs when the log has said how far they have come. */
+  async erase(during: () => Promise<unknown>): Promise<void> {
+    const { database, log } = this;
+    const slow: EventLog = Object.create(log, {
+      erase: {
+        value: async (...given: Parameters<EventLog['erase']>) => {
+          const progress = await log.erase(...given);
+          await during();
+          return progress;
+        },
+      },
+    });
+    this.#erases = true;
+    await eraseFromLog({ database, log: slow, topic: TOPIC });
+    this.#erases = false;
+    await this.#tidy();
+  }
+
   /** What the publisher does with the log after a projection. */
   async #tidy(): Promise<void> {
     const { database, log } = this;
+    if (this.#erases) return;
     await eraseFromLog({ database, log, topic: TOPIC });
     await restate({ database, log, topic: TOPIC, model: this.#model, erasureDeadlineMs: DAY_MS });
   }
