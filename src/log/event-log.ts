@@ -48,7 +48,7 @@ export type Consumption = {
   readonly maxBytes?: number;
 };
 
-/** What is to be erased: every record of a key in one partition, but for the log's own deletion. */
+/** What is to be erased: every record of a key in one partition before the log's own deletion, or restatement. */
 export type Erasure = {
   readonly key: string;
   readonly partition: number;
@@ -59,7 +59,10 @@ export type Erasure = {
    * id. Asked only while it is not declared, of thousands that are looked at again and again.
    */
   record(): Omit<NewRecord, 'key'>;
-  /** Where that record is and when it was written; null as long as it is not. */
+  /**
+   * Where that record is and when it was written; null as long as it is not. Of a raw input it is the sample's own
+   * record with the encoding, and stays.
+   */
   readonly declared: { readonly position: bigint; readonly at: Date } | null;
 };
 

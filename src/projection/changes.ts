@@ -107,7 +107,8 @@ export type Changes = {
   readonly restatements: readonly Restatement[];
 };
 
-export type Restatement = Position & { readonly sampleId: string };
+/** `raw`: a raw input is among the records that the next one supersedes. */
+export type Restatement = Position & { readonly sampleId: string; readonly raw: boolean };
 
 /** Records of a key in a partition, from the first to the last known, that the log must forget. */
 export type ErasureChange = {

@@ -43,7 +43,7 @@ export function fold(known: Known, items: readonly Item[], options: FoldOptions)
     if (item.kind === 'content') facts = batch.content(item);
     else if (item.kind === 'deletion') batch.deletion(item);
     else if (item.kind === 'rejected') batch.letters.reject(item);
-    batch.keep(item.record, facts);
+    batch.keep(item.record, facts, item.kind === 'content' && item.wasInput);
   }
   return batch.changes();
 }
@@ -63,15 +63,14 @@ class Fold {
     this.#tracks = new Tracks(known);
   }
 
-  /** Returns what the log may count on that the record says. */
+  /** Returns what the record says. */
   content(item: ContentItem): readonly Fact[] {
-    const { event, content, adapters, unplaced, seal, record, wasInput } = item;
+    const { event, content, adapters, unplaced, seal, record } = item;
     const facts = factsOf(event, content.digest);
     const { label, encoding, digest } = content;
     const placed = { label, encoding, digest, adapters, unplaced, seal };
     for (const fact of facts) this.#apply(event, fact, record, fact === facts[0] ? placed : null);
-    // A raw input must go: with its encoding everything is said again.
-    return wasInput ? [] : facts;
+    return facts;
   }
 
   /** Applies one fact of a record; its content is the record's own, or null if it is only remembered. */
@@ -100,15 +99,15 @@ class Fold {
 
   /**
    * What the log may go on holding of a record: nothing, under the key of a deleted sample. And where it
-   * keeps the last record alone, whether that one says enough.
+   * keeps the last record alone, whether that one says enough, and no more: a raw input must go.
    */
-  keep(record: LogRecord, facts: readonly Fact[]): void {
+  keep(record: LogRecord, facts: readonly Fact[], wasInput: boolean): void {
     const { key } = record;
     if (key === null || isOwnDeletion(record)) return;
     // Whatever the record is, it may hold content of the sample whose key it has.
     if (this.#tracks.isDeleted(key)) this.#tracks.erasures.record(key, record);
     else this.#tracks.sawPayload(key, record);
-    this.#restatements?.saw(key, record, facts, this.#tracks.get(key).state);
+    this.#restatements?.saw(key, record, facts, this.#tracks.get(key).state, wasInput);
   }
 
   deletion({ event, record, request: sealed }: DeletionItem): void {

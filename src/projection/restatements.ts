@@ -34,16 +34,25 @@ function saysAll(facts: readonly Fact[], state: SampleState): boolean {
   return sameState(stateOf(facts), state);
 }
 
-/** The samples whose last record of the batch, in its partition, does not say all that is known of them. */
+/**
+ * The samples whose last record of the batch, in its partition, does not say all that is known of them, or that
+ * came as raw inputs, which must go.
+ */
 export class Restatements {
   readonly #last = new Map<string, Restatement>();
 
   /** A record under the sample's key, what it says of the sample, and what is known after it. */
-  saw(sampleId: string, record: LogRecord, facts: readonly Fact[], state: SampleState): void {
-    const { partition, position } = record;
+  saw(
+    sampleId: string,
+    { partition, position }: LogRecord,
+    facts: readonly Fact[],
+    state: SampleState,
+    wasInput: boolean,
+  ): void {
     const place = `${partition} ${sampleId}`;
-    if (state.status === 'retained' && !saysAll(facts, state)) {
-      this.#last.set(place, { sampleId, partition, position });
+    const raw = wasInput || this.#last.get(place)?.raw === true;
+    if (state.status === 'retained' && (raw || !saysAll(facts, state))) {
+      this.#last.set(place, { sampleId, partition, position, raw });
     } else {
       this.#last.delete(place);
     }

@@ -72,10 +72,12 @@ async function writeErasures(client: Queryable, changes: Changes): Promise<void>
      ON CONFLICT (key, partition) DO UPDATE
        SET first_position = least(e.first_position, excluded.first_position),
            last_position = greatest(e.last_position, excluded.last_position),
+           -- What was written for a raw input holds the encoding: it is no deletion, and must go too.
+           restated = false,
            declared_position = CASE WHEN e.declared_position > excluded.last_position
-                                    THEN e.declared_position END,
+                                     AND NOT e.restated THEN e.declared_position END,
            declared_at = CASE WHEN e.declared_position > excluded.last_position
-                              THEN e.declared_at END`,
+                               AND NOT e.restated THEN e.declared_at END`,
     [
       keys,
       textArray(erasures.map(({ key }) => key)),

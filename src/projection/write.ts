@@ -199,13 +199,15 @@ async function forgetSavedSeals(client: Queryable, { restored }: Changes): Promi
 async function writeRestatements(client: Queryable, { restatements }: Changes): Promise<void> {
   if (restatements.length === 0) return;
   await client.query(
-    `INSERT INTO restatements (sample_id, partition, position)
-     SELECT * FROM unnest($1::text[], $2::int[], $3::int8[])
-     ON CONFLICT (sample_id, partition) DO UPDATE SET position = excluded.position`,
+    `INSERT INTO restatements AS r (sample_id, partition, position, raw)
+     SELECT * FROM unnest($1::text[], $2::int[], $3::int8[], $4::bool[])
+     ON CONFLICT (sample_id, partition) DO UPDATE
+       SET position = excluded.position, raw = r.raw OR excluded.raw`,
     [
       textArray(restatements.map(({ sampleId }) => sampleId)),
       int4Array(restatements.map(({ partition }) => partition)),
       int8Array(restatements.map(({ position }) => position)),
+      restatements.map(({ raw }) => raw),
     ],
   );
 }

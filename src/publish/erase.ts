@@ -22,7 +22,7 @@ const UNDECLARED = 1000;
 const DECLARED = 10_000;
 
 /**
- * Takes the erasure of deleted samples from the log as far as it goes now. What a crash leaves undone is
+ * Takes the erasure of deleted samples, and of raw inputs, from the log as far as it goes now. What a crash leaves undone is
  * done at the next call; where the log needs its time, call it again and again.
  */
 export async function eraseFromLog(options: PublishOptions): Promise<void> {
@@ -71,31 +71,41 @@ function toErasure(row: ErasureRow): Erasure {
   return { key, partition, first, record, declared };
 }
 
-/** Unless the projection has met more of a key meanwhile: that is yet to be erased. */
+const AS_READ = `e.key = d.key AND e.partition = d.partition AND e.last_position = d.last
+  AND e.declared_position IS NOT DISTINCT FROM d.was`;
+
+/**
+ * Unless the projection has met more of a key meanwhile, or the deletion of a sample whose raw input was to go: that
+ * is yet to be erased.
+ */
 async function save(
   { pool }: Database,
   rows: readonly ErasureRow[],
   progress: readonly ErasureProgress[],
 ): Promise<void> {
   if (progress.length === 0) return;
-  const last = new Map(rows.map((row) => [`${row.partition} ${row.key}`, row.last]));
+  const asRead = new Map(rows.map((row) => [`${row.partition} ${row.key}`, row]));
+  const rowOf = ({ key, partition }: ErasureProgress) => asRead.get(`${partition} ${key}`);
   const arrays = (some: readonly ErasureProgress[]) => [
     textArray(some.map(({ key }) => key)),
     int4Array(some.map(({ partition }) => partition)),
-    int8Array(some.map(({ key, partition }) => last.get(`${partition} ${key}`) ?? null)),
+    int8Array(some.map((one) => rowOf(one)?.last ?? null)),
+    int8Array(some.map((one) => rowOf(one)?.declaredPosition ?? null)),
   ];
   const declared = progress.filter(({ erased }) => !erased);
   const erased = progress.filter((one) => one.erased);
   await transaction(pool, async (client) => {
     await client.query(
       `UPDATE erasures e SET declared_position = d.declared, declared_at = now()
-       FROM unnest($1::text[], $2::int[], $3::int8[], $4::int8[]) AS d(key, partition, last, declared)
-       WHERE e.key = d.key AND e.partition = d.partition AND e.last_position = d.last`,
+       FROM unnest($1::text[], $2::int[], $3::int8[], $4::int8[], $5::int8[])
+         AS d(key, partition, last, was, declared)
+       WHERE ${AS_READ}`,
       [...arrays(declared), int8Array(declared.map((one) => one.declared))],
     );
     await client.query(
-      `DELETE FROM erasures e USING unnest($1::text[], $2::int[], $3::int8[]) AS d(key, partition, last)
-       WHERE e.key = d.key AND e.partition = d.partition AND e.last_position = d.last`,
+      `DELETE FROM erasures e USING unnest($1::text[], $2::int[], $3::int8[], $4::int8[])
+         AS d(key, partition, last, was)
+       WHERE ${AS_READ}`,
       arrays(erased),
     );
     await client.query(

@@ -5,28 +5,34 @@ import type { StoredSample } from '../projection/changes.js';
 import { isFromInput } from '../projection/interpret.js';
 import { loadSamples } from '../projection/load.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
-import { transaction } from '../store/database.js';
+import { type Queryable, transaction } from '../store/database.js';
 import type { PublishOptions } from './options.js';
+import { watchInputs } from './watch-inputs.js';
 
-export type RestateOptions = PublishOptions & { readonly model: Model };
+export type RestateOptions = PublishOptions & {
+  readonly model: Model;
+  /** Until then a raw input must be gone, once its sample is written again. */
+  readonly erasureDeadlineMs: number;
+};
 
-type Row = { sample_id: string; partition: number; position: bigint };
+type Row = { sample_id: string; partition: number; position: bigint; raw: boolean };
 
 const BATCH = 500;
 
 /**
  * Writes samples into the log again whose last record in a partition does not say all that is known of
- * them: compaction keeps no other. A crash between writing and marking writes once more, which changes
- * nothing; neither does a sample deleted meanwhile, which is erased like any content that comes late.
+ * them, for compaction keeps no other, or may be a raw input, which must go. A crash between writing and
+ * marking writes once more, which changes nothing; neither does a sample deleted meanwhile, which is erased
+ * like any content that comes late.
  */
 export async function restate(options: RestateOptions): Promise<void> {
-  const { database, log, topic, model, reached = () => {} } = options;
+  const { database, log, topic, reached = () => {} } = options;
   for (;;) {
     const { rows, samples } = await transaction(
       database.pool,
       async (client) => {
         const found = await client.query<Row>(
-          `SELECT sample_id, partition, position FROM restatements
+          `SELECT sample_id, partition, position, raw FROM restatements
            ORDER BY sample_id, partition LIMIT ${BATCH}`,
         );
         const ids = textArray(found.rows.map((row) => row.sample_id));
@@ -35,27 +41,47 @@ export async function restate(options: RestateOptions): Promise<void> {
       'ISOLATION LEVEL REPEATABLE READ READ ONLY',
     );
     if (rows.length === 0) return;
-    const records = rows.flatMap(({ sample_id, partition }) => {
-      const sample = samples.get(sample_id);
-      const label = model.configuration.classes[sample?.label ?? -1];
-      if (!sample || label === undefined) return [];
-      const record = stateRecord(sample_id, label, sample.encoding, rememberedOf(model, sample));
-      return [{ ...record, partition }];
+    const written = rows.flatMap((row) => {
+      const sample = samples.get(row.sample_id);
+      const record = sample && recordOf(options.model, row, sample);
+      return record ? [{ row, record }] : [];
     });
     reached('restate.before');
-    await log.append(topic, records);
-    reached('restate.after');
-    // A record that came meanwhile has a later position: its sample is to be written again.
-    await database.pool.query(
-      `DELETE FROM restatements r USING unnest($1::text[], $2::int[], $3::int8[]) AS d(id, partition, position)
-       WHERE r.sample_id = d.id AND r.partition = d.partition AND r.position = d.position`,
-      [
-        textArray(rows.map((row) => row.sample_id)),
-        int4Array(rows.map((row) => row.partition)),
-        int8Array(rows.map((row) => row.position)),
-      ],
+    const places = await log.append(
+      topic,
+      written.map(({ record }) => record),
     );
+    reached('restate.after');
+    const raw = written.flatMap(({ row }, i) => {
+      const by = places[i];
+      const { sample_id: sampleId, partition, position } = row;
+      return row.raw && by ? [{ sampleId, partition, position, by }] : [];
+    });
+    await transaction(database.pool, async (client) => {
+      await watchInputs(client, raw, options.erasureDeadlineMs);
+      await forget(client, rows);
+    });
   }
+}
+
+/** A record that came meanwhile has a later position: its sample is to be written again. */
+async function forget(client: Queryable, rows: readonly Row[]): Promise<void> {
+  await client.query(
+    `DELETE FROM restatements r USING unnest($1::text[], $2::int[], $3::int8[]) AS d(id, partition, position)
+     WHERE r.sample_id = d.id AND r.partition = d.partition AND r.position = d.position`,
+    [
+      textArray(rows.map((row) => row.sample_id)),
+      int4Array(rows.map((row) => row.partition)),
+      int8Array(rows.map((row) => row.position)),
+    ],
+  );
+}
+
+function recordOf(model: Model, { sample_id, partition }: Row, sample: StoredSample) {
+  const label = model.configuration.classes[sample.label];
+  if (label === undefined) return null;
+  const record = stateRecord(sample_id, label, sample.encoding, rememberedOf(model, sample));
+  return { ...record, partition };
 }
 
 function rememberedOf({ encoderDigest }: Model, { label, encoding, state }: StoredSample) {

@@ -4,7 +4,7 @@ import type { Service } from './service.js';
 /** Often enough for a deadline, and seldom enough for a log. */
 const LOOK_MS = 60_000;
 
-/** Says so, once a minute, as long as the log holds payloads of deleted samples beyond the deadline. */
+/** Says so, once a minute, as long as the log holds payloads of deleted samples, or raw inputs, beyond the deadline. */
 export function erasureAlarm(
   { database, settings, logger }: Pick<Service, 'database' | 'settings' | 'logger'>,
   now: () => number,
@@ -22,7 +22,7 @@ export function erasureAlarm(
     const oldestMs = Math.round(oldestErasureMs ?? 0);
     logger.error(
       { event: 'erasure_overdue', overdue: Number(overdue), oldestMs, deadlineMs },
-      'payloads of deleted samples are in the log beyond the deadline',
+      'payloads of deleted samples, or raw inputs, are in the log beyond the deadline',
     );
   };
 }

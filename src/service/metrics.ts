@@ -68,7 +68,10 @@ export class Metrics {
     deleted: this.#gauge('deleted_samples', 'Samples deleted for ever.'),
     deletionsWaiting: this.#gauge('deletions_waiting', 'Requests that no version applies yet.'),
     stopped: this.#gauge('partitions_stopped', 'Partitions that an unreadable deletion stops.'),
-    erasures: this.#gauge('erasures_waiting', 'Payloads of the deleted still in the log.'),
+    erasures: this.#gauge(
+      'erasures_waiting',
+      'Payloads of the deleted, or raw inputs, still in the log.',
+    ),
     overdue: this.#gauge('erasures_overdue', 'Those past LEGONET_ERASURE_DEADLINE_MS.'),
     oldest: this.#gauge('erasure_oldest_seconds', 'How long the oldest of them has waited.'),
   };

@@ -34,8 +34,9 @@ export async function replay(
 /** Writes what only the projections know yet, and a record at each end: a reader comes to that, surely. */
 async function finishLog(service: Service): Promise<void> {
   const { log, settings } = service;
-  const topic = settings.topics.sampleEvents;
-  await restate({ ...service, topic });
+  const { erasureDeadlineMs, topics } = settings;
+  const topic = topics.sampleEvents;
+  await restate({ ...service, topic, erasureDeadlineMs });
   const partitions = [...(await log.ends(topic)).keys()];
   await log.append(
     topic,

@@ -111,11 +111,12 @@ async function publishVersions(service: Service): Promise<number> {
 async function tidyLog(service: Service, alarm: () => Promise<void>): Promise<number> {
   // Before anything that may fail: it is a broker that does not answer, perhaps, why they are overdue.
   await alarm();
-  const { sampleEvents: topic, deadLetters } = service.settings.topics;
+  const { erasureDeadlineMs, topics } = service.settings;
+  const { sampleEvents: topic, deadLetters } = topics;
   await eraseFromLog({ ...service, topic });
   await recordErasures(service.database);
   await signLog(service.database, service.signer);
-  await restate({ ...service, topic });
+  await restate({ ...service, topic, erasureDeadlineMs });
   await announceDeadLetters({ ...service, topic: deadLetters });
   return POLL_MS;
 }

@@ -64,7 +64,10 @@ export async function readStatus(client: Queryable): Promise<Status> {
   return { ...row, stopped: stopped.rows, roles: await heldRoles(client) };
 }
 
-/** Payloads of deleted samples that the log still holds, by key and partition. */
+/**
+ * Payloads of deleted samples that the log still holds, by key and partition; and raw inputs, of which one stands for
+ * others in its partition.
+ */
 export type ErasureStatus = {
   readonly erasuresWaiting: bigint;
   /** Of those, how many should be gone by now. */
@@ -72,7 +75,7 @@ export type ErasureStatus = {
   readonly oldestErasureMs: number | null;
 };
 
-/** By the database's clock; an erasure's time begins when its deletion is projected. */
+/** By the database's clock; an erasure's time begins when its deletion is projected, or a raw input's sample written again. */
 export async function readErasures(client: Queryable, deadlineMs: number): Promise<ErasureStatus> {
   const { rows } = await client.query<ErasureStatus>(
     `SELECT count(*) AS "erasuresWaiting",

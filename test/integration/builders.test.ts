@@ -1,25 +1,15 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeStatistics } from '#src/model/statistics.js';
-import { type Database, openDatabase, transaction } from '#src/store/database.js';
+import { transaction } from '#src/store/database.js';
 import { heldRoles, joinBuilders } from '#src/store/lock.js';
 import { dropProjections } from '#src/store/replay.js';
 import { keepStatistics } from '#src/store/statistics.js';
-import {
-  type Act,
-  type Builder,
-  exists,
-  killBuilders,
-  startBuilder,
-  until,
-} from '../support/builders.js';
-import { createProjected, expectBuilt, projectDeletions } from '../support/built.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { temporaryFolder } from '../support/input.js';
+import { type Act, type Builder, exists, killBuilders, until } from '../support/builders.js';
+import { expectBuilt, projectDeletions } from '../support/built.js';
 import { pick, syntheticRows, tinyModel } from '../support/models.js';
 import { points } from '../support/points.js';
 import { randomIntegers } from '../support/random.js';
+import { builtBy, failures, helpedBy, sharedBuilds } from '../support/shared-builds.js';
 
 // Enough adapters to be shared, and enough members that the statistics of some are kept.
 const model = tinyModel({ adapters: 80, activated: 4 });
@@ -31,83 +21,9 @@ const without = (gone: number) =>
     Array.from({ length: COUNT - gone }, (_, i) => gone + i),
     model.shape.dimension,
   );
-const folder = temporaryFolder();
-
-let template: TestDatabase;
-let copy: TestDatabase;
-let database: Database;
-let number = 0;
-let file: (name: string) => string;
-
-beforeAll(async () => {
-  template = await createProjected(model, rows);
-});
-afterAll(() => template?.drop());
-
-beforeEach(async () => {
-  copy = await createTestDatabase({ template: new URL(template.url).pathname.slice(1) });
-  database = openDatabase(copy.url, 2);
-  number += 1;
-  file = (name) => join(folder, `${number}-${name}`);
-});
-afterEach(async () => {
-  await killBuilders();
-  await database.close();
-  await copy.drop();
-});
-
-const start = (...acts: Act[]): Builder => startBuilder(copy.url, acts);
-
-const one = async <T>(sql: string): Promise<T> =>
-  Object.values((await database.pool.query(sql)).rows[0])[0] as T;
-const builders = () =>
-  one<number>(`SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock'
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
-const versions = () => one<number>('SELECT count(*)::int FROM versions');
-const leftOver = () =>
-  one<number>(`SELECT (SELECT count(*) FROM shared_builds)::int
-    + (SELECT count(*) FROM build_tasks)::int + (SELECT count(*) FROM build_results)::int`);
-
-/** Starts a leader that waits, when its tasks are there to be taken, until `go` exists. */
-async function startLeader(...acts: Act[]): Promise<Builder> {
-  const ready = file('leads');
-  const leader = start(
-    { point: 'build.cut-taken', does: 'touch', file: ready },
-    // Only with others there is anything to share.
-    { point: 'build.cut-taken', does: 'wait', file: file('others') },
-    { point: 'share.opened', does: 'touch', file: file('opened') },
-    { point: 'share.opened', does: 'wait', file: file('go') },
-    ...acts,
-  );
-  await exists(ready);
-  return leader;
-}
-
-const said = ({ lines }: Builder, msg: string) => lines.filter((line) => line.msg === msg);
-const helpedBy = (builder: Builder): number =>
-  said(builder, "helped with another process's version").reduce(
-    (sum, { adapters }) => sum + Number(adapters),
-    0,
-  );
-const failures = (builder: Builder) => said(builder, 'role failed');
-
-/** Starts helpers that join a leader's build, and waits until they are there. */
-async function startHelpers(acts: readonly (readonly Act[])[]): Promise<Builder[]> {
-  const helpers = acts.map((some) => start(...some));
-  await until(async () => (await builders()) === 1 + acts.length);
-  touch('others');
-  return helpers;
-}
-const touch = (name: string) => writeFileSync(file(name), '');
-
-/** Ends them all, and sees that they end well and leave nothing behind. */
-async function stop(...all: Builder[]): Promise<void> {
-  for (const { child } of all) child.kill('SIGTERM');
-  for (const { ended } of all) expect(await ended).toBeNull();
-  expect(await leftOver()).toBe(0);
-}
-
-const built = () => until(async () => (await versions()) === 1);
+const { url, database, file, touch, start, one, builders, versions, leftOver, ...shared } =
+  sharedBuilds(model, rows);
+const { startLeader, startHelpers, stop, built } = shared;
 
 test('four processes build one version together, each its share, and the same model as one', async () => {
   const leader = await startLeader({ point: 'share.built', does: 'touch', file: file('own') });
@@ -121,8 +37,8 @@ test('four processes build one version together, each its share, and the same mo
   touch('go');
   await built();
   await stop(leader, ...helpers);
-  await expectBuilt(copy.url, model, rows, 1);
-  const [line] = said(leader, 'version built');
+  await expectBuilt(url(), model, rows, 1);
+  const [line] = builtBy(leader);
   const helped = helpers.map(helpedBy);
   for (const adapters of helped) expect(adapters).toBeGreaterThan(0);
   // What a helper had begun when the leader did it too is not counted twice.
@@ -142,7 +58,7 @@ test('helpers that die, wherever they are, have their share taken over', async (
   touch('go');
   await built();
   await stop(leader);
-  await expectBuilt(copy.url, model, rows, 1);
+  await expectBuilt(url(), model, rows, 1);
   expect(failures(leader)).toEqual([]);
 });
 
@@ -162,7 +78,7 @@ test('a leader that dies, wherever it is, has a successor, until there is a vers
   const last = start();
   await built();
   await stop(last);
-  await expectBuilt(copy.url, model, rows, 1);
+  await expectBuilt(url(), model, rows, 1);
   expect([...doomed, last].flatMap(failures)).toEqual([]);
 });
 
@@ -173,7 +89,7 @@ test('a leader that dies with the version committed leaves nothing for long', as
   expect(await leader.ended).toBe('SIGKILL');
   await until(async () => (await leftOver()) === 0);
   await stop(helper);
-  await expectBuilt(copy.url, model, rows, 1);
+  await expectBuilt(url(), model, rows, 1);
 });
 
 test('a helper that hangs does not hold the version up, and does no harm when it goes on', async () => {
@@ -190,7 +106,7 @@ test('a helper that hangs does not hold the version up, and does no harm when it
   helper.child.kill('SIGCONT');
   await until(async () => (await leftOver()) === 0);
   await stop(leader, helper);
-  await expectBuilt(copy.url, model, rows, 1);
+  await expectBuilt(url(), model, rows, 1);
   expect([leader, helper].flatMap(failures)).toEqual([]);
 });
 
@@ -209,12 +125,14 @@ test('a helper that is stopped gives back what it has not begun', async () => {
   const results = await one<number>('SELECT count(*)::int FROM build_results');
   expect(results).toBe(helpedBy(helper));
   expect(results).toBeLessThan(80);
-  const { rowCount } = await database.pool.query('SELECT FROM build_tasks FOR UPDATE SKIP LOCKED');
+  const { rowCount } = await database().pool.query(
+    'SELECT FROM build_tasks FOR UPDATE SKIP LOCKED',
+  );
   expect(rowCount).toBe(80);
   touch('go');
   await built();
   await stop(leader);
-  await expectBuilt(copy.url, model, rows, 1);
+  await expectBuilt(url(), model, rows, 1);
 });
 
 test('where every connection is cut, the build is made again', async () => {
@@ -223,14 +141,14 @@ test('where every connection is cut, the build is made again', async () => {
     [{ point: 'help.handed-in', does: 'touch', file: file('begun') }],
   ])) as [Builder];
   await exists(file('begun'));
-  await database.pool.query(
+  await database().pool.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()`,
   );
   touch('go');
   await built();
   await stop(leader, helper);
-  await expectBuilt(copy.url, model, rows, 1);
+  await expectBuilt(url(), model, rows, 1);
 });
 
 test('killed at random, four processes build what one would, version after version', async () => {
@@ -238,7 +156,7 @@ test('killed at random, four processes build what one would, version after versi
   let kills = 0;
   for (const [i, gone] of [0, 100].entries()) {
     const deleted = Array.from({ length: gone === 0 ? 0 : 100 }, (_, j) => gone - 100 + j);
-    if (gone > 0) await projectDeletions(copy.url, model, deleted);
+    if (gone > 0) await projectDeletions(url(), model, deleted);
     let done = false;
     // Nobody builds before all are there: one alone would be done with it, and none would be killed.
     const all = `all-${i}`;
@@ -257,7 +175,7 @@ test('killed at random, four processes build what one would, version after versi
     done = true;
     await killBuilders();
     await Promise.all(places);
-    await expectBuilt(copy.url, model, without(gone), i + 1);
+    await expectBuilt(url(), model, without(gone), i + 1);
   }
   expect(kills).toBeGreaterThanOrEqual(3);
   const last = start();
@@ -271,36 +189,36 @@ test('alone, or with little to build, a process shares nothing', async () => {
   await built();
   const another = start(act);
   await until(async () => (await builders()) === 2);
-  await projectDeletions(copy.url, model, [0]);
+  await projectDeletions(url(), model, [0]);
   await until(async () => (await versions()) === 2);
   await stop(alone, another);
-  await expectBuilt(copy.url, model, without(1), 2);
+  await expectBuilt(url(), model, without(1), 2);
 });
 
 describe('whoever builds, if only to help', () => {
   test('has the build role, and keeps a replay off', async () => {
     const locked = await pretendToBuild();
-    expect(await heldRoles(database.pool)).toEqual(['build']);
-    await expect(dropProjections(database, new Map([[0, 1n]]), false)).rejects.toMatchObject({
+    expect(await heldRoles(database().pool)).toEqual(['build']);
+    await expect(dropProjections(database(), new Map([[0, 1n]]), false)).rejects.toMatchObject({
       code: 'busy',
     });
     await locked.release();
-    expect(await heldRoles(database.pool)).toEqual([]);
-    await dropProjections(database, new Map([[0, 1n]]), false);
+    expect(await heldRoles(database().pool)).toEqual([]);
+    await dropProjections(database(), new Map([[0, 1n]]), false);
   });
 
   test('keeps no statistics from before a replay', async () => {
     const alone = start();
     await built();
     await stop(alone);
-    const { rows: kept } = await database.pool.query(
+    const { rows: kept } = await database().pool.query(
       `SELECT adapter, s.count, through, sums, version FROM adapter_statistics s
        JOIN adapters USING (adapter) LIMIT 1`,
     );
     const [{ adapter, count, through, sums, version }] = kept;
     const { shape } = model;
     const keep = () =>
-      transaction(database.pool, (client) =>
+      transaction(database().pool, (client) =>
         keepStatistics(
           client,
           { adapter, builtIn: version, cut: through, generation: 0n },
@@ -308,10 +226,10 @@ describe('whoever builds, if only to help', () => {
         ),
       );
     const found = () => one('SELECT count(*)::int FROM adapter_statistics');
-    await database.pool.query('DELETE FROM adapter_statistics');
+    await database().pool.query('DELETE FROM adapter_statistics');
     await keep();
     expect(await found()).toBe(1);
-    await dropProjections(database, new Map([[0, BigInt(COUNT)]]), false);
+    await dropProjections(database(), new Map([[0, BigInt(COUNT)]]), false);
     await keep();
     expect(await found()).toBe(0);
   });
@@ -319,7 +237,7 @@ describe('whoever builds, if only to help', () => {
 
 /** Counts as a process that builds, and does nothing. */
 async function pretendToBuild() {
-  const builder = await joinBuilders(copy.url, new AbortController().signal);
+  const builder = await joinBuilders(url(), new AbortController().signal);
   if (!builder) throw new Error('builders are kept out');
   return builder;
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { LegonetError } from '#src/errors.js';
-import { sampleCorrected, sampleIngested } from '#src/events/cloud-event.js';
+import { sampleCorrected, sampleIngested, subjectErased } from '#src/events/cloud-event.js';
 import type { Input } from '#src/events/event.js';
+import { isOwnDeletion } from '#src/events/own-records.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import type { NewRecord } from '#src/log/event-log.js';
 import type { Encoder } from '#src/model/encoder.js';
@@ -185,6 +186,85 @@ describe.each([false, true])('raw inputs, on a log that compacts: %s', (compacts
       ENGINE.fails = null;
       await pipeline.finish();
       expect(await samples(pipeline)).toMatchObject([{ sample_id: 's1' }]);
+    }));
+});
+
+describe('a raw input on a log that compacts', () => {
+  const subject = 'the person';
+  const named = { ...content('s1', 'one'), subjectId: subject };
+  const erasures = async ({ database: { pool } }: Pipeline) =>
+    (await pool.query('SELECT key, restated, declared_position AS declared FROM erasures')).rows;
+
+  test('is to be erased once its sample is written again, and is erased when nothing is before that', () =>
+    withPipeline(true, async (pipeline) => {
+      await pipeline.append(HISTORY);
+      await pipeline.finish();
+      // One stands for all of its partition.
+      const declared = (await pipeline.records()).at(-1)?.position;
+      expect(await erasures(pipeline)).toEqual([{ key: 's3', restated: true, declared }]);
+      await pipeline.compact();
+      expect(await erasures(pipeline)).toEqual([]);
+    }));
+
+  test('and its encoding go when the sample is deleted before the raw input is gone', () =>
+    withPipeline(true, async (pipeline) => {
+      await pipeline.append([toNewRecord(sampleIngested(named, meta('i-s1')))]);
+      await pipeline.finish();
+      expect(await erasures(pipeline)).toMatchObject([{ key: 's1', restated: true }]);
+      // Not under the sample's key: nothing but the log's own deletion can take its records.
+      const erasure = subjectErased({ subjectId: subject }, meta('e', 9));
+      await pipeline.append([toNewRecord(erasure)]);
+      await pipeline.finish();
+      await pipeline.compact();
+      expect(await erasures(pipeline)).toEqual([]);
+      const left = (await pipeline.records()).filter(({ key }) => key === 's1');
+      expect(left.map((record) => isOwnDeletion(record))).toEqual([true]);
+    }));
+
+  test('and its encoding go when the sample is deleted just as the raw input is found to be gone', () =>
+    withPipeline(true, async (pipeline) => {
+      await pipeline.append([toNewRecord(sampleIngested(named, meta('i-s1')))]);
+      await pipeline.finish();
+      if ('compact' in pipeline.log) await pipeline.log.compact('sample-events', 1000n);
+      const erasure = subjectErased({ subjectId: subject }, meta('e', 9));
+      await pipeline.append([toNewRecord(erasure)]);
+      await pipeline.erase(() => pipeline.project(1000));
+      await pipeline.finish();
+      const left = (await pipeline.records()).filter(({ key }) => key === 's1');
+      expect(left.map((record) => isOwnDeletion(record))).toEqual([true]);
+      const { rows } = await pipeline.database.pool.query(
+        'SELECT sample_id AS id FROM tombstones WHERE erased_at IS NOT NULL',
+      );
+      expect(rows).toEqual([{ id: 's1' }]);
+    }));
+
+  test('is stood for by a later one, unless that comes much later', () =>
+    withPipeline(true, async (pipeline) => {
+      const { pool } = pipeline.database;
+      const watched = async () =>
+        (await pool.query('SELECT key, since FROM erasures ORDER BY since, key')).rows;
+      await pipeline.append([ingest('s1', 'one')]);
+      await pipeline.finish();
+      const [first] = await watched();
+      await pipeline.append([ingest('s2', 'two')]);
+      await pipeline.finish();
+      // Whoever waits longest is the one whose time counts.
+      expect(await watched()).toEqual([{ key: 's2', since: first.since }]);
+      await pool.query(`UPDATE erasures SET since = since - interval '1 hour'`);
+      await pipeline.append([ingest('s3', 'three')]);
+      await pipeline.finish();
+      expect((await watched()).map(({ key }) => key)).toEqual(['s2', 's3']);
+    }));
+
+  test('goes where a record after it in the same batch says all of its sample', () =>
+    withPipeline(true, async (pipeline) => {
+      await pipeline.append([ingest('s1', 'one')]);
+      await pipeline.finish();
+      const state = (await pipeline.records()).at(-1);
+      await pipeline.compact();
+      await pipeline.append([ingest('s1', 'one', 0, 'i-s1'), ...(state ? [state] : [])]);
+      await pipeline.project(1000);
+      expect(await erasures(pipeline)).toMatchObject([{ key: 's1', restated: true }]);
     }));
 });
 

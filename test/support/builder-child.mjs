@@ -37,6 +37,8 @@ const settings = readSettings({
   DATABASE_URL: url,
   LEGONET_BUILD_DELAY_MS: '0',
   LEGONET_DATA_DIR: process.env.LEGONET_TEST_SCRATCH,
+  // What trains softmax adapters in the thread of the tests.
+  LEGONET_ENGINE: 'wasm',
 });
 const database = openDatabase(url);
 const log = new EmbeddedLog(database);

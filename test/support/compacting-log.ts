@@ -1,4 +1,5 @@
 import { EmbeddedLog } from '#src/log/embedded.js';
+import type { Erasure, ErasureProgress } from '#src/log/event-log.js';
 import type { Database } from '#src/store/database.js';
 
 /** The embedded log, compacted when a test says so, as Kafka does in its own time. */
@@ -9,6 +10,26 @@ export class CompactingLog extends EmbeddedLog {
   constructor(database: Database) {
     super(database);
     this.#database = database;
+  }
+
+  /** What is declared is done when compaction has done it. */
+  override async erase(
+    topic: string,
+    erasures: readonly Erasure[],
+    read: ReadonlyMap<number, bigint>,
+  ): Promise<ErasureProgress[]> {
+    const open = erasures.filter(({ declared }) => declared === null);
+    const done = open.length > 0 ? await super.erase(topic, open, read) : [];
+    for (const { key, partition, first, declared } of erasures) {
+      if (!declared) continue;
+      const { rowCount } = await this.#database.pool.query(
+        'SELECT FROM log_records WHERE topic = $1 AND key = $2 AND position >= $3 AND position < $4',
+        [topic, key, first, declared.position],
+      );
+      const isGone = rowCount === 0;
+      if (isGone) done.push({ key, partition, declared: declared.position, erased: true });
+    }
+    return done;
   }
 
   /** Drops every record before `until` that is not the last one of its key there. */

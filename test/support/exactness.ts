@@ -237,7 +237,7 @@ async function expectErased(
     `SELECT (SELECT count(*) FROM dirty_adapters) AS dirty,
             (SELECT count(*) FROM deletions WHERE version IS NULL) AS unapplied,
             (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unpublished,
-            (SELECT count(*) FROM erasures) AS unerased,
+            (SELECT count(*) FROM erasures WHERE NOT restated) AS unerased,
             (SELECT count(*) FROM samples) - (SELECT coalesce(sum(retained), 0) FROM offsets)
               AS miscounted,
             (SELECT count(*) FROM versions v WHERE retired_at IS NOT NULL
@@ -273,6 +273,7 @@ async function expectErased(
 async function expectNoInputs(pipeline: Pipeline) {
   await pipeline.compact();
   expect(await tablesWith(pipeline.database, RAW)).toEqual([]);
+  expect((await pipeline.database.pool.query('SELECT FROM erasures')).rowCount).toBe(0);
 }
 
 /** A run on another database that sees only what the first one's log still holds. */

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { inlineCompute } from '#src/build/compute.js';
-import { openEncoder } from '#src/engine/open-encoder.js';
+import { type EncoderSource, openEncoder } from '#src/engine/open-encoder.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import { KafkaLog, type KafkaLogOptions } from '#src/log/kafka/log.js';
 import type { Model } from '#src/model/model.js';
+import type { Trainer } from '#src/model/trainer.js';
 import { keepSigner } from '#src/publish/keep-signer.js';
 import { readLag } from '#src/service/catch-up.js';
 import { canRecover, ROLES, type Role, runRole } from '#src/service/roles.js';
@@ -51,17 +52,27 @@ export type ProcessChoice = {
 
 export type RunningProcess = { stop(): Promise<void> };
 
-export type WorldChoice = LogChoice & {
-  /** Another way to the database than the test's own. */
-  readonly through?: (url: string) => string;
-  /** Without it a database of the run's server, dropped in the end. */
-  readonly url?: string;
-};
+/** What its processes encode raw inputs and train softmax adapters with. */
+type Tools = { readonly encoders: EncoderSource; readonly trainer: Trainer | null };
+
+export type WorldChoice = LogChoice &
+  Partial<Tools> & {
+    /** Another way to the database than the test's own. */
+    readonly through?: (url: string) => string;
+    /** Without it a database of the run's server, dropped in the end. */
+    readonly url?: string;
+  };
 
 export async function openWorld(
   brokers: readonly string[],
   model: Model,
-  { through = (url) => url, url: given, ...choice }: WorldChoice = {},
+  {
+    through = (url) => url,
+    url: given,
+    encoders = NO_FILES,
+    trainer = null,
+    ...choice
+  }: WorldChoice = {},
 ): Promise<World> {
   const options = logOptions(brokers, { deadlineMs: SLOW_MS, ...choice });
   const { url, drop } = given ? { url: given, drop: async () => {} } : await createTestDatabase();
@@ -71,7 +82,12 @@ export async function openWorld(
   const failures: unknown[] = [];
   const running = new Set<RunningProcess>();
   const open = ({ deadlineMs = options.erasureDeadlineMs }: ProcessChoice = {}) =>
-    openProcess(through(url), model, { ...options, erasureDeadlineMs: deadlineMs });
+    openProcess(
+      through(url),
+      model,
+      { ...options, erasureDeadlineMs: deadlineMs },
+      { encoders, trainer },
+    );
   return {
     url,
     model,
@@ -114,15 +130,20 @@ export function environmentOf({ url, options }: Pick<World, 'url' | 'options'>) 
   };
 }
 
-async function openProcess(url: string, model: Model, options: KafkaLogOptions) {
+async function openProcess(
+  url: string,
+  model: Model,
+  options: KafkaLogOptions,
+  { encoders, trainer }: Tools,
+) {
   const settings: Settings = readSettings(environmentOf({ url, options }));
   const database = openDatabase(url);
   const log = await KafkaLog.open(options);
-  const encoder = await openEncoder(model, NO_FILES);
-  const compute = inlineCompute(url, kernel, model);
+  const encoder = await openEncoder(model, encoders);
+  const compute = inlineCompute(url, kernel, model, trainer);
   const logger = pino({ level: 'silent' });
   const close = async () => {
-    await compute.close();
+    await Promise.all([compute.close(), encoder?.close()]);
     await log.close();
     await database.close();
   };

@@ -3,7 +3,7 @@ import { type BuildOutcome, buildVersion } from '#src/build/builder.js';
 import { type Compute, inlineCompute } from '#src/build/compute.js';
 import type { LogRecord } from '#src/events/record.js';
 import { EmbeddedLog } from '#src/log/embedded.js';
-import type { NewRecord } from '#src/log/event-log.js';
+import type { EventLog, NewRecord } from '#src/log/event-log.js';
 import type { Encoder } from '#src/model/encoder.js';
 import type { Kernel } from '#src/model/kernel.js';
 import type { Model } from '#src/model/model.js';
@@ -24,6 +24,7 @@ import { memorySigner } from './signer.js';
 const TOPIC = 'sample-events';
 export const VERSIONS = 'model-versions';
 const NEVER = new AbortController().signal;
+const DAY_MS = 86_400_000;
 
 /** What some models take: an encoder of raw inputs, what trains softmax adapters. */
 type PipelineTools = { readonly encoder?: Encoder | null; readonly trainer?: Trainer | null };
@@ -39,6 +40,7 @@ export class Pipeline {
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
   #expectNoMore: (() => void) | null = null;
+  #erases = false;
 
   /** `signer`: that of the log there is already; by default each beginning makes another one. Softmax takes a trainer. */
   constructor(
@@ -104,7 +106,7 @@ export class Pipeline {
       model: this.#model,
       activate,
       encoder: this.#encoder,
-      erasureDeadlineMs: 86_400_000,
+      erasureDeadlineMs: DAY_MS,
     };
     const prepared = await prepare(sealing, records);
     const { database, log } = this;
@@ -132,19 +134,40 @@ export class Pipeline {
     return outcome;
   }
 
+  /** A step of the publisher's erasures; `during` runs when the log has said how far they have come. */
+  async erase(during: () => Promise<unknown>): Promise<void> {
+    const { database, log } = this;
+    const slow: EventLog = Object.create(log, {
+      erase: {
+        value: async (...given: Parameters<EventLog['erase']>) => {
+          const progress = await log.erase(...given);
+          await during();
+          return progress;
+        },
+      },
+    });
+    this.#erases = true;
+    await eraseFromLog({ database, log: slow, topic: TOPIC });
+    this.#erases = false;
+    await this.#tidy();
+  }
+
   /** What the publisher does with the log after a projection. */
   async #tidy(): Promise<void> {
     const { database, log } = this;
+    if (this.#erases) return;
     await eraseFromLog({ database, log, topic: TOPIC });
-    await restate({ database, log, topic: TOPIC, model: this.#model });
+    await restate({ database, log, topic: TOPIC, model: this.#model, erasureDeadlineMs: DAY_MS });
   }
 
-  /** Where the log compacts: everything that is projected, compacted. */
+  /** Where the log compacts: everything that is projected, compacted, and the publisher sees it. */
   async compact(): Promise<void> {
     const { rows } = await this.database.pool.query<{ position: bigint }>(
       'SELECT position FROM offsets',
     );
-    if ('compact' in this.log) await this.log.compact(TOPIC, rows[0]?.position ?? 0n);
+    if (!('compact' in this.log)) return;
+    await this.log.compact(TOPIC, rows[0]?.position ?? 0n);
+    await this.#tidy();
   }
 
   async replay(): Promise<void> {

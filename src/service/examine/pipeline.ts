@@ -142,7 +142,7 @@ function erasureFinding(
     name,
     ok: running && !overdue,
     detail:
-      `${erasuresWaiting} payloads of deleted samples wait, the first for ${duration(oldestErasureMs)}; ` +
+      `${erasuresWaiting} payloads of deleted samples or raw inputs wait, the first for ${duration(oldestErasureMs)}; ` +
       `${erasuresOverdue} beyond the deadline of ${duration(deadlineMs)}`,
     remedy: running
       ? 'See docs/operations.md, "An erasure is overdue".'
