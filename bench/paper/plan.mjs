@@ -12,6 +12,8 @@ export const COMPONENTS = 256;
 const onAll = (steps) => ({ kind: 'softmax', steps, learningRate: 4, seed: 1 });
 const onBatches = (steps) => ({ ...onAll(steps), batch: 256 });
 
+const BOTH = ['Random100', 'UnClass'];
+
 const FULL = {
   sizes: { trained: 50_000, tested: 8000 },
   /**
@@ -32,7 +34,6 @@ const FULL = {
   /** To see how many steps reach the best accuracy with s = 10. */
   tried: [...[25, 50, 100, 400].map(onAll), ...[50, 100, 200, 400, 800].map(onBatches)],
   softmaxAdapter: onAll(50),
-  softmaxLegonet: [MAIN, { adapters: 300, activated: 10 }, { adapters: 100, activated: 10 }],
   projected: { adapters: [100, 300, 1000], activated: [5, 10, 20] },
 };
 
@@ -51,7 +52,6 @@ const QUICK = {
   softmaxHead: onAll(10),
   tried: [onAll(5), onBatches(20)],
   softmaxAdapter: onAll(5),
-  softmaxLegonet: [{ adapters: 40, activated: 5 }],
   projected: { adapters: [40], activated: [1, 5] },
 };
 
@@ -74,49 +74,39 @@ const SHARD_LAMBDA = 0.01;
  */
 export function plan(quick) {
   const p = quick ? QUICK : FULL;
-  const random100 = { experiment: 'Random100' };
-  const both = { experiments: ['Random100', 'UnClass'] };
   const settings = settingsOf(p);
   const heads = p.shards.map((shards) => ({ shards, lambda: SHARD_LAMBDA }));
-  const softmaxHeads = [
-    ...p.shards.map((shards) => ({ shards, adapter: p.softmaxHead })),
-    ...p.tried.map((adapter) => ({ shards: 10, adapter, convergence: true })),
-  ];
+  const softmax = softmaxTasks(p);
+  // The costliest first, so that both threads end at about the same time.
   const measured = [
+    ...softmax.adapters.measured,
     ...named('legonet', settings.map((ofN) => sweepOf(ofN, p.main)).reverse()),
     ...named('inference', [{ ...withLambda(p.main), deletions: p.inferred }]),
     ...named(
       'shards',
-      heads.map((head) => ({ ...head, ...both })),
+      heads.map((head) => ({ ...head, experiments: BOTH })),
     ),
-    ...named(
-      'softmaxShards',
-      softmaxHeads.map((head) => ({ ...head, ...random100 })),
-    ),
-    ...named(
-      'softmaxLegonet',
-      p.softmaxLegonet.map((s) => ({ ...s, adapter: p.softmaxAdapter, ...random100 })),
-    ),
+    ...softmax.heads.measured,
   ];
-  const timesOf = (setting) => (isSame(setting, p.main) ? p.timedMain : p.timed);
   const timed = [
     ...named(
       'deletions',
-      settings.flat().map((s) => ({ ...s, deletions: timesOf(s) })),
+      settings.flat().map((s) => ({ ...s, deletions: timesOf(s, p) })),
     ),
     ...named(
       'shard',
       heads.map((head) => ({ ...head, deletions: 5 })),
     ),
-    ...named(
-      'softmaxShard',
-      softmaxHeads.map(({ shards, adapter }) => ({ shards, adapter, deletions: p.timedNative })),
-    ),
+    ...softmax.adapters.timed,
+    ...softmax.heads.timed,
   ];
   const projected = projectedTasks(p);
   const allTimed = [...timed, ...projected.timed];
+  const isCompared = (task) =>
+    (task.name === 'softmaxShard' && task.shards === 10) ||
+    (task.name === 'softmaxDeletions' && isSame(task, p.main));
   const timedOnWasm = allTimed
-    .filter(({ name, shards }) => name === 'softmaxShard' && shards === 10)
+    .filter(isCompared)
     .map((task) => ({ ...task, deletions: p.timedWasm, engine: 'wasm' }));
   return {
     sizes: p.sizes,
@@ -130,6 +120,40 @@ export function plan(quick) {
 }
 
 const named = (name, tasks) => tasks.map((task) => ({ name, ...task }));
+
+/**
+ * LegoNet with softmax adapters, one task for each n and k and experiment: the cost of training is that of k, the
+ * same for every n. And FixSISA with softmax heads.
+ */
+function softmaxTasks(p) {
+  const settings = p.adapters
+    .flatMap((adapters) => p.activated.map((activated) => ({ adapters, activated })))
+    .sort((a, b) => b.activated - a.activated)
+    .map((setting) => ({ ...setting, adapter: p.softmaxAdapter }));
+  const heads = p.shards.map((shards) => ({ shards, adapter: p.softmaxHead }));
+  const tried = p.tried.map((adapter) => ({ shards: 10, adapter }));
+  const inEach = (experiments) => (task) =>
+    experiments(task).map((experiment) => ({ ...task, experiment }));
+  return {
+    adapters: {
+      measured: named('softmaxLegonet', settings.flatMap(inEach((s) => experimentsOf(s, p.main)))),
+      timed: named(
+        'softmaxDeletions',
+        settings.map((s) => ({ ...s, deletions: timesOf(s, p) })),
+      ),
+    },
+    heads: {
+      measured: named('softmaxShards', [
+        ...heads.flatMap(inEach(() => BOTH)),
+        ...tried.map((head) => ({ ...head, convergence: true, experiment: 'Random100' })),
+      ]),
+      timed: named(
+        'softmaxShard',
+        [...heads, ...tried].map((head) => ({ ...head, deletions: p.timedNative })),
+      ),
+    },
+  };
+}
 
 /** For each n, those of all k. */
 const settingsOf = ({ adapters: all, activated: ks }, share) =>
@@ -166,10 +190,17 @@ function projectedTasks(p) {
 
 const isSame = (a, b) => a.adapters === b.adapters && a.activated === b.activated;
 
-/** All k of one n; a class is unlearned with the main one, if there is one. */
+const timesOf = (setting, { main, timed, timedMain }) =>
+  isSame(setting, main) ? timedMain : timed;
+
+/** A class is unlearned with the main k alone. */
+const experimentsOf = ({ activated }, main) =>
+  activated === main.activated ? BOTH : ['Random100'];
+
+/** All k of one n. */
 const sweepOf = (settings, main) => ({
   settings: settings.map((setting) => ({
     ...setting,
-    experiments: setting.activated === main.activated ? ['Random100', 'UnClass'] : ['Random100'],
+    experiments: experimentsOf(setting, main),
   })),
 });

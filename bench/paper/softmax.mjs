@@ -6,9 +6,9 @@ import { membersByAdapter } from '#src/model/build.js';
 import { fitSoftmax } from '#src/model/softmax.js';
 import { median } from '../support/cifar.mjs';
 import { accuracy, score } from './forget.mjs';
-import { experiment, modelOf, take } from './samples.mjs';
+import { experiment, modelOf, random100, take } from './samples.mjs';
 import { deal } from './shards.mjs';
-import { timed } from './timing.mjs';
+import { activatedBy, timed } from './timing.mjs';
 
 /** Opened by the first to need it in this thread: the one asked for, or native where that is installed. */
 const engine = (asked) => openTensorFlow(chooseEngine(asked));
@@ -64,6 +64,33 @@ export async function softmaxLegonet(kernel, samples, { experiment: name, ...set
     experiment: name,
     ...score(scored, (rows) => accuracy(kernel, model, weights, rows)),
   };
+}
+
+/**
+ * Median CPU seconds of `deletions` of Random100, one by one: the k softmax adapters trained from their retained
+ * members, as the service does.
+ */
+export async function timeSoftmaxDeletions(kernel, samples, task) {
+  const { deletions, engine: asked, ...setting } = task;
+  const { tf, engine: name } = await engine(asked);
+  const { train, dimension } = samples;
+  const model = modelOf(samples, setting);
+  const members = membersByAdapter(kernel, model, train);
+  const retrain = (rows) =>
+    fitSoftmax(kernel, softmaxTrainer(tf), model.shape, setting.adapter, rows);
+  const unlearn = (row, j) => {
+    members[j] = members[j].filter((member) => member !== row);
+    const left = take(train, members[j], dimension);
+    return timed(() => retrain(left))[1];
+  };
+  const rows = random100(samples).slice(0, deletions);
+  // What the first training of all takes besides is not a deletion's.
+  retrain(take(train, members[activatedBy(kernel, model, train, rows[0])[0]], dimension));
+  const sum = (values) => values.reduce((a, b) => a + b);
+  const times = rows.map((row) =>
+    sum(Array.from(activatedBy(kernel, model, train, row), (j) => unlearn(row, j))),
+  );
+  return { ...setting, engine: name, seconds: median(times) };
 }
 
 /** Median CPU seconds to fit one softmax head of so many shards again without one sample. */

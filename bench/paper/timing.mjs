@@ -1,5 +1,5 @@
-// CPU seconds to unlearn one sample in memory, to be measured with no other thread of this process at work: the
-// machine may well be busy with other processes, which the clock would count.
+// CPU seconds to unlearn one sample in memory, to be measured with no other thread of this process at work. Other
+// processes do not count, as they would by the clock.
 import { activate } from '#src/model/activation.js';
 import { fitAdapter, fitFromStatistics, isDual, weightsBytes } from '#src/model/adapter.js';
 import { membersByAdapter } from '#src/model/build.js';
@@ -16,15 +16,12 @@ import { deal } from './shards.mjs';
 export function timeDeletions(kernel, samples, { deletions, ...setting }) {
   const { train } = samples;
   const model = modelOf(samples, setting);
-  const { dimension } = model.shape;
   const members = membersByAdapter(kernel, model, train);
   const adapters = new Map();
   const times = { members: [], sums: [] };
   for (const row of random100(samples).slice(0, deletions)) {
-    const encoding = train.encodings.subarray(row * dimension, (row + 1) * dimension);
-    const active = activate(kernel, model.keys, encoding, 1, setting.activated);
     const spent = { members: 0, sums: 0 };
-    for (const j of active) {
+    for (const j of activatedBy(kernel, model, train, row)) {
       const adapter = adapters.get(j) ?? open(kernel, model, train, members[j]);
       adapters.set(j, adapter);
       const { members: fromMembers, sums } = unlearn(kernel, model, train, adapter, row);
@@ -35,6 +32,13 @@ export function timeDeletions(kernel, samples, { deletions, ...setting }) {
     times.sums.push(spent.sums);
   }
   return { ...setting, members: median(times.members), sums: median(times.sums) };
+}
+
+/** The k adapters that a row is a member of. */
+export function activatedBy(kernel, { keys, shape, configuration }, train, row) {
+  const { dimension } = shape;
+  const encoding = train.encodings.subarray(row * dimension, (row + 1) * dimension);
+  return activate(kernel, keys, encoding, 1, configuration.activated);
 }
 
 function open(kernel, { shape }, train, members) {

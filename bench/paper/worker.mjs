@@ -24,4 +24,5 @@ export const softmaxShards = on(softmax.softmaxShards);
 export const inference = on(inferMembership);
 export const deletions = on(timing.timeDeletions);
 export const shard = on(timing.timeShard);
+export const softmaxDeletions = on(softmax.timeSoftmaxDeletions);
 export const softmaxShard = on(softmax.timeSoftmaxShard);
