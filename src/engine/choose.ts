@@ -37,6 +37,22 @@ export function chooseEngine(
   );
 }
 
+/**
+ * The engine to train on: the one asked for, or that of the model's backend, or else as `chooseEngine`. Throws
+ * `engine_not_installed` too where it is `native` by the backend: another would give other bits.
+ */
+export function chooseTrainingEngine(
+  asked: Engine | undefined,
+  pinned: Engine | undefined,
+  installed: () => boolean = isNativeInstalled,
+): Engine {
+  if (asked || pinned !== 'native' || installed()) return chooseEngine(asked ?? pinned, installed);
+  throw new LegonetError(
+    'engine_not_installed',
+    'the model is trained on `native`, and the TensorFlow library is not installed: `npm run install:tensorflow`',
+  );
+}
+
 /** Whether the package is there with its compiled binding: npm leaves either out where it cannot have it. */
 export function isNativeInstalled(): boolean {
   try {

@@ -1,6 +1,6 @@
 import { type Backend, requireSame } from '../model/backend.js';
 import type { Trainer } from '../model/trainer.js';
-import { chooseEngine } from './choose.js';
+import { chooseTrainingEngine } from './choose.js';
 import { describeEngine } from './describe.js';
 import { ENGINES, type Engine } from './engine.js';
 import { softmaxTrainer } from './softmax.js';
@@ -11,13 +11,13 @@ export type OpenedTrainer = { readonly trainer: Trainer; readonly backend: Backe
 
 /**
  * Opens the engine that is asked for, or else that of the model's backend, in this thread. Throws what
- * `chooseEngine` and `openTensorFlow` do.
+ * `chooseTrainingEngine` and `openTensorFlow` do.
  */
 export async function openTrainer(
   asked: Engine | undefined,
   pinned: Backend | null,
 ): Promise<OpenedTrainer> {
-  const opened = await openTensorFlow(chooseEngine(asked ?? engineNamed(pinned)));
+  const opened = await openTensorFlow(chooseTrainingEngine(asked, engineNamed(pinned)));
   return { trainer: softmaxTrainer(opened.tf), backend: describeEngine(opened) };
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chooseEngine, engineOf } from '#src/engine/choose.js';
+import { chooseEngine, chooseTrainingEngine, engineOf } from '#src/engine/choose.js';
 import { readSettings } from '#src/settings.js';
 
 const there = () => true;
@@ -21,6 +21,19 @@ test('the native one is never replaced by another: without it there is an error 
     expect.objectContaining({
       code: 'engine_not_installed',
       message: expect.stringContaining('npm run install:tensorflow'),
+    }),
+  );
+});
+
+test('a model goes on being trained on its own engine, and is told of no other', () => {
+  expect(chooseTrainingEngine(undefined, 'native', there)).toBe('native');
+  expect(chooseTrainingEngine(undefined, 'wasm', there)).toBe('wasm');
+  expect(chooseTrainingEngine('wasm', 'native', missing)).toBe('wasm');
+  expect(chooseTrainingEngine(undefined, undefined, missing)).toBe('wasm');
+  expect(() => chooseTrainingEngine(undefined, 'native', missing)).toThrow(
+    expect.objectContaining({
+      code: 'engine_not_installed',
+      message: expect.not.stringContaining('wasm'),
     }),
   );
 });

@@ -1,4 +1,4 @@
-import { chooseEngine } from '../../engine/choose.js';
+import { chooseEngine, chooseTrainingEngine } from '../../engine/choose.js';
 import { describeApart } from '../../engine/describe-apart.js';
 import type { Engine, EngineDescription } from '../../engine/engine.js';
 import { engineNamed } from '../../engine/trainer.js';
@@ -85,7 +85,7 @@ async function trainingFindings(
   const name = 'training engine';
   const wanted = asked ?? engineNamed(pinned);
   try {
-    const own = await open(chooseEngine(wanted));
+    const own = await open(chooseTrainingEngine(asked, engineNamed(pinned)));
     return [starts(name, own), backendFinding(pinned, own)];
   } catch (error) {
     const isPinned = pinned?.engine === 'native' && wanted === 'native';
