@@ -28,8 +28,8 @@ const MAX_THREADS = 8;
 /** When new sums are written: after the version that they came with, which others wait for. */
 const KEEP_AFTER_MS = 150;
 
-/** One's members come while another is computed. */
-const TASKS_OF_A_THREAD = 2;
+/** One's members come while another is computed. Beside training, reading is nothing. */
+const tasksOfAThread = (training: Training): number => (training ? 1 : 2);
 
 /** The arithmetic on worker threads. */
 export function threadCompute(
@@ -48,7 +48,7 @@ export function threadCompute(
     filename: fileURLToPath(new URL('./worker.js', import.meta.url)),
     minThreads: 0,
     maxThreads: threads,
-    concurrentTasksPerWorker: TASKS_OF_A_THREAD,
+    concurrentTasksPerWorker: tasksOfAThread(training),
     idleTimeout: 30_000,
     workerData,
     // TensorFlow reads the environment of the process itself.
@@ -76,7 +76,7 @@ export function threadCompute(
       if (result.keeping) keepLater(result.keeping);
       return result.built;
     },
-    parallel: threads * TASKS_OF_A_THREAD,
+    parallel: threads * tasksOfAThread(training),
     ready: () => run('ready', {}),
     kept,
     close: async () => {
