@@ -83,7 +83,7 @@ async function accuracyInService() {
 async function deleteOneByOne(which) {
   const stop = new AbortController();
   const roles = ROLES.map((role) => runRole(watched, role, stop.signal, (_, error) => say(error)));
-  const { time, listening } = timeDeletions(stores, stop.signal);
+  const { time, listening } = timeDeletions(service, stop.signal);
   const found = { seconds: [], placing: [], moved: [], rebuilt: [], trained: [] };
   for (let i = 0; i < deletions; i++) {
     const { rows } = await pool.query(

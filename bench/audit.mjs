@@ -106,7 +106,7 @@ async function deleteOneByOne() {
   const roles = ROLES.map((role) =>
     runRole(watched, role, stop.signal, (_, e) => console.error(e)),
   );
-  const { time, listening } = timeDeletions(stores, stop.signal);
+  const { time, listening } = timeDeletions(service, stop.signal);
   const queries = timeQueries(/tlog_batches|evidence/);
   const wholes = [];
   const rows = [];

@@ -60,7 +60,7 @@ async function open(environment) {
   const roles = ROLES.map((role) =>
     runRole(service, role, stop.signal, (_, error) => console.error(error)),
   );
-  const { time, listening } = timeDeletions(stores, stop.signal);
+  const { time, listening } = timeDeletions(service, stop.signal);
   return {
     deleteOne: async (i) => {
       const target = `digit-${String(i).padStart(4, '0')}`;

@@ -67,7 +67,7 @@ async function measure(samples) {
     await stores.database.pool.query('VACUUM ANALYZE');
     await stores.database.pool.query('CHECKPOINT');
     say(`${deletions} deletions …`);
-    const whole = await deleteOneByOne(stores, service, samples);
+    const whole = await deleteOneByOne(service, samples);
     const { rows } = await stores.database.pool.query(
       'SELECT round(avg(members))::int AS members FROM adapter_revisions WHERE version > 1',
     );
@@ -90,10 +90,10 @@ async function rebuildAll({ database: { pool } }, service) {
   return seconds(begun);
 }
 
-async function deleteOneByOne(stores, service, samples) {
+async function deleteOneByOne(service, samples) {
   const stop = new AbortController();
   const roles = ROLES.map((role) => runRole(service, role, stop.signal, (_, error) => say(error)));
-  const { time, listening } = timeDeletions(stores, stop.signal);
+  const { time, listening } = timeDeletions(service, stop.signal);
   const times = [];
   const step = Math.floor(samples / (deletions + 5));
   for (let i = -5; i < deletions; i++) {

@@ -65,7 +65,7 @@ async function deleteOneByOne() {
   const roles = ROLES.map((role) =>
     runRole({ ...service, reached }, role, stop.signal, (_, error) => say(error)),
   );
-  const { time, listening } = timeDeletions(stores, stop.signal);
+  const { time, listening } = timeDeletions(service, stop.signal);
   const lanes = await Promise.all(Array.from({ length: THREADS }, () => pool.connect()));
   const thread = () => new Worker(new URL('./support/fit-thread.mjs', import.meta.url));
   const threads = Array.from({ length: THREADS }, thread);

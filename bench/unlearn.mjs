@@ -49,12 +49,14 @@ try {
   const before = instrumented.spent();
   const inline = await deleteOneByOne({ ...service, compute }, 20_000);
   const kernel = (instrumented.spent() - before) / deletions / 1000;
-  await compute.close();
 
   say('the ten adapters of a deletion from their members, without kept statistics …');
-  const without = await deleteOneByOne(service, 30_000, deletions, () =>
-    pool.query('TRUNCATE adapter_statistics'),
-  );
+  const forget = () => pool.query('TRUNCATE adapter_statistics');
+  const without = await deleteOneByOne(service, 30_000, deletions, forget);
+  const then = instrumented.spent();
+  const inlineWithout = await deleteOneByOne({ ...service, compute }, 40_000, deletions, forget);
+  const kernelWithout = (instrumented.spent() - then) / deletions / 1000;
+  await compute.close();
   say('every adapter …');
   const full = [];
   for (let i = 0; i < 3; i++) {
@@ -66,7 +68,8 @@ try {
   }
   say('a softmax head on one of ten shards …');
   const shard = refitShard();
-  report({ threads, inline, kernel, without, full: median(full), first, shard, rss });
+  const times = { threads, inline, kernel, without, inlineWithout, kernelWithout };
+  report({ ...times, full: median(full), first, shard, rss });
 
   say('from scratch, for comparison of digests …');
   const scratch = await buildFromScratch(stores.database, service.kernel, model, never, () => {});
@@ -87,7 +90,7 @@ async function timed(work) {
 async function deleteOneByOne(running, from, count = deletions, before = async () => {}) {
   const stop = new AbortController();
   const roles = ROLES.map((role) => runRole(running, role, stop.signal, (_, error) => say(error)));
-  const { time, listening } = timeDeletions(stores, stop.signal);
+  const { time, listening } = timeDeletions(running, stop.signal);
   const times = [];
   for (let i = from; i < from + count; i++) {
     await before();
@@ -148,7 +151,8 @@ function refitShard() {
   };
 }
 
-function report({ threads, inline, kernel, without, full, first, shard, rss }) {
+function report({ threads, full, first, shard, rss, ...rest }) {
+  const { inline, kernel, without, inlineWithout, kernelWithout } = rest;
   const ms = (time) => `${(1000 * time).toFixed(1).padStart(9)} ms`;
   const line = (name, time) =>
     console.log(`${name.padEnd(62)} ${ms(time)} ${(time / threads).toFixed(1).padStart(7)} x`);
@@ -157,10 +161,15 @@ function report({ threads, inline, kernel, without, full, first, shard, rss }) {
   line('  on one thread', inline);
   line('    of that in the kernel', kernel);
   line('  its ten adapters from their members (no kept statistics)', without);
+  line('    on one thread', inlineWithout);
+  line('      of that in the kernel', kernelWithout);
   line('every adapter rebuilt -> published (median of 3)', full);
   line('first build of every adapter -> published', first);
   line(`softmax head on one of ten shards (L-BFGS, ${shard.steps} steps)`, shard.time);
-  console.log(`\nkernel share on one thread: ${((100 * kernel) / inline).toFixed(0)} %`);
+  const share = (part, whole) => `${((100 * part) / whole).toFixed(0)} %`;
+  console.log(
+    `\nkernel share on one thread: ${share(kernel, inline)}, from members ${share(kernelWithout, inlineWithout)}`,
+  );
   console.log(`that softmax head alone: ${shard.accuracy.toFixed(1)} % on the test encodings`);
   console.log(
     `resident memory of this process after the deletions: ${(rss / 2 ** 20).toFixed(0)} MiB`,

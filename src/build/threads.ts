@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
@@ -10,7 +9,8 @@ import type { Model } from '../model/model.js';
 import type { Placing } from '../model/placing.js';
 import { type Outcome, unwrap } from '../outcome.js';
 import type { Compute } from './compute.js';
-import { type BuiltInSnapshot, buffersOf, type Keeping } from './snapshot.js';
+import { KeepLater } from './keep-later.js';
+import { type BuiltInSnapshot, buffersOf } from './snapshot.js';
 
 /** What a worker thread is started with. */
 export type ThreadData = {
@@ -25,8 +25,6 @@ export type Training = { readonly pinned: Backend; readonly asked: Engine | unde
 
 /** More threads than this would mostly wait for one database. */
 const MAX_THREADS = 8;
-/** When new sums are written: after the version that they came with, which others wait for. */
-const KEEP_AFTER_MS = 150;
 
 /** One's members come while another is computed. Beside training, reading is nothing. */
 const tasksOfAThread = (training: Training): number => (training ? 1 : 2);
@@ -56,31 +54,20 @@ export function threadCompute(
   });
   const run = async <T>(name: string, task: object, transferList: ArrayBuffer[] = []): Promise<T> =>
     unwrap<T>((await pool.run(task, { name, transferList })) as Outcome<T>);
-  const keeping = new Set<Promise<void>>();
-  // Without them the next build sums its members again.
-  const keepLater = (sums: Keeping) => {
-    const done = delay(KEEP_AFTER_MS)
-      .then(() => run<void>('keepStatistics', sums, buffersOf(sums)))
-      .catch(() => {});
-    keeping.add(done);
-    done.then(() => keeping.delete(done));
-  };
-  const kept = async () => {
-    await Promise.all(keeping);
-  };
+  const later = new KeepLater((sums) => run('keepStatistics', sums, buffersOf(sums)));
   return {
     activate: (encodings, count) => run('activateBatch', { encodings, count }),
     place: (placing: Placing) => run('placeBatch', placing),
     build: async (adapter, snapshot) => {
       const result = await run<BuiltInSnapshot>('buildAdapter', { adapter, snapshot });
-      if (result.keeping) keepLater(result.keeping);
+      if (result.keeping) later.add(result.keeping);
       return result.built;
     },
     parallel: threads * tasksOfAThread(training),
     ready: () => run('ready', {}),
-    kept,
+    kept: () => later.done(),
     close: async () => {
-      await kept();
+      await later.done();
       await pool.destroy();
     },
   };
