@@ -6,7 +6,7 @@ import {
 } from '../events/cloud-event.js';
 import type { Model } from '../model/model.js';
 import { byteaArray, int4Array, textArray } from '../store/arrays.js';
-import type { Queryable } from '../store/database.js';
+import { type Queryable, queryPrepared } from '../store/database.js';
 import type { NewVersion, Retirement } from './commit.js';
 import { cutJson } from './plan.js';
 
@@ -33,7 +33,8 @@ export async function announce(
     published(model, next, now),
     ...retired.map((retirement) => retirementOf(model, next, retirement, now)),
   ];
-  await client.query(
+  await queryPrepared(
+    client,
     `WITH written AS (
        INSERT INTO outbox (event_id, version, kind, key, value, traceparent)
        SELECT *, $6 FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::bytea[])

@@ -9,7 +9,7 @@ import { type Retirement, unlearningPayload } from '../audit/statement.js';
 import { LegonetError } from '../errors.js';
 import type { Model } from '../model/model.js';
 import { byteaArray } from '../store/arrays.js';
-import type { Database } from '../store/database.js';
+import { type Database, queryPrepared } from '../store/database.js';
 import { RETAINED_SET } from '../store/sets.js';
 import { packEntries, queueEntries } from '../store/tlog-queue.js';
 import { codeDigest } from './code-digest.js';
@@ -126,7 +126,8 @@ export async function recordVersion(
     parent: plan.latest?.entry ? leafHash(plan.latest.entry) : null,
     statement: sha256(payload),
   });
-  await client.query(
+  await queryPrepared(
+    client,
     `WITH moved AS (
        UPDATE set_cut SET cut = $8
      ), held AS (

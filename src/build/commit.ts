@@ -1,7 +1,7 @@
 import { LegonetError } from '../errors.js';
 import type { BuiltAdapter } from '../model/build.js';
 import { byteaArray, int4Array, textArray } from '../store/arrays.js';
-import type { Queryable } from '../store/database.js';
+import { type Queryable, queryPrepared } from '../store/database.js';
 import { lockAdapters } from '../store/statistics.js';
 import type { Intent } from './attest.js';
 import { type BuildPlan, cutJson } from './plan.js';
@@ -41,7 +41,8 @@ export async function commitVersion(client: Queryable, next: NewVersion): Promis
   await insertVersion(client, next, rebuilt);
   await insertRevisions(client, next);
   await clearMarks(client, next, rebuilt);
-  await client.query(
+  await queryPrepared(
+    client,
     `WITH applied AS (
        UPDATE deletions d SET version = $1
        WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
@@ -56,7 +57,8 @@ export async function commitVersion(client: Queryable, next: NewVersion): Promis
 
 async function insertVersion(client: Queryable, next: NewVersion, rebuilt: number[]) {
   const { plan } = next;
-  const { rowCount } = await client.query(
+  const { rowCount } = await queryPrepared(
+    client,
     `INSERT INTO versions (version, parent, model_digest, config_digest, cut, rebuilt, carried,
                            deletions, retained)
      SELECT $1, $2, $3, $4, $5, $6::int[], $7, $8::text[], $9
@@ -81,7 +83,8 @@ async function insertVersion(client: Queryable, next: NewVersion, rebuilt: numbe
 async function insertRevisions(client: Queryable, { version, built, shared }: NewVersion) {
   const adapters = [...built.values()];
   const own = adapters.flatMap(({ digest, bytes }) => (bytes ? [{ digest, bytes }] : []));
-  await client.query(
+  await queryPrepared(
+    client,
     `INSERT INTO weights (digest, bytes)
      SELECT DISTINCT ON (digest) digest, bytes FROM unnest($1::text[], $2::bytea[]) AS w(digest, bytes)
      ORDER BY digest ON CONFLICT DO NOTHING`,
@@ -90,7 +93,8 @@ async function insertRevisions(client: Queryable, { version, built, shared }: Ne
   const others = [...built].flatMap(([adapter, { bytes }]) => (bytes ? [] : [adapter]));
   if (shared !== null) await insertHandedIn(client, shared, others);
   const digests = textArray(adapters.map(({ digest }) => digest));
-  await client.query(
+  await queryPrepared(
+    client,
     `WITH superseded AS (
        UPDATE adapter_revisions SET until = $1 WHERE adapter = ANY($2::int[]) AND until IS NULL
      ), revised AS (
@@ -124,7 +128,8 @@ async function insertHandedIn(client: Queryable, build: string, adapters: readon
 
 /** Only marks that the cut covers: a sample projected while the build ran keeps its adapters dirty. */
 async function clearMarks(client: Queryable, { plan }: NewVersion, rebuilt: number[]) {
-  await client.query(
+  await queryPrepared(
+    client,
     `WITH covered AS (
        SELECT adapter, partition FROM dirty_adapters
        WHERE adapter = ANY($1) AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
@@ -138,7 +143,8 @@ async function clearMarks(client: Queryable, { plan }: NewVersion, rebuilt: numb
 
 /** Retires every version that holds content which this one no longer does, and erases its weights. */
 async function retire(client: Queryable, { version, plan }: NewVersion): Promise<Retirement[]> {
-  const { rows } = await client.query<{ version: number }>(
+  const { rows } = await queryPrepared<{ version: number }>(
+    client,
     `WITH applied AS (
        DELETE FROM removals
        WHERE position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
@@ -166,14 +172,16 @@ type ErasedRevision = { version: number; until: number; digest: string };
 
 /** Erases weights that were in force in retired versions only. Their digests stay. */
 async function eraseWeights(client: Queryable): Promise<ErasedRevision[]> {
-  const { rows } = await client.query<ErasedRevision>(
+  const { rows } = await queryPrepared<ErasedRevision>(
+    client,
     `UPDATE adapter_revisions r SET erased = true
      WHERE until IS NOT NULL AND NOT erased AND NOT EXISTS
        (SELECT FROM versions v
         WHERE v.version >= r.version AND v.version < r.until AND v.retired_at IS NULL)
      RETURNING version, until, weights_digest AS digest`,
   );
-  const gone = await client.query<{ digest: string }>(
+  const gone = await queryPrepared<{ digest: string }>(
+    client,
     `DELETE FROM weights w WHERE digest = ANY($1)
        AND NOT EXISTS (SELECT FROM adapter_revisions r
                        WHERE r.weights_digest = w.digest AND NOT r.erased)

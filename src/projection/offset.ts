@@ -1,5 +1,5 @@
 import { LegonetError } from '../errors.js';
-import type { Queryable } from '../store/database.js';
+import { type Queryable, queryPrepared } from '../store/database.js';
 
 /** Where a partition's projection stands, as its one consumer believes. */
 export type Place = { readonly partition: number; readonly next: bigint };
@@ -13,7 +13,8 @@ export async function lockOffset(
   { partition, next }: Place,
   first = true,
 ): Promise<boolean> {
-  const { rows } = await client.query<{ position: bigint; replaying: boolean }>(
+  const { rows } = await queryPrepared<{ position: bigint; replaying: boolean }>(
+    client,
     `SELECT position, position < replay_until AS replaying FROM offsets
      WHERE partition = $1 FOR UPDATE`,
     [partition],
@@ -45,7 +46,8 @@ export async function moveOffset(
   to: bigint,
   added = 0,
 ): Promise<void> {
-  await client.query(
+  await queryPrepared(
+    client,
     `UPDATE offsets SET position = $2, retained = retained + $3 WHERE partition = $1
      RETURNING pg_notify('legonet_projected', '')`,
     [partition, to, added],

@@ -1,5 +1,5 @@
 import { byteaArray, int4Array, int8Array, textArray } from '../store/arrays.js';
-import type { Queryable } from '../store/database.js';
+import { type Queryable, queryPrepared } from '../store/database.js';
 import type { Changes } from './changes.js';
 import { type Leaves, placeOf } from './leaves.js';
 import { membershipSalt } from './seals.js';
@@ -21,7 +21,8 @@ export async function writeEvidence(
     return [{ sampleId, sample, because, ingest, deletion }];
   });
   if (rows.length === 0) return;
-  await client.query(
+  await queryPrepared(
+    client,
     `INSERT INTO evidence (sample_id, request_id, request, commitment, membership_salt, adapters,
                            ingest_batch, ingest_entry, delete_batch, delete_entry)
      SELECT sample_id, request_id, request, commitment, salt, adapters::int[], batch, entry, $9, deletion

@@ -1,5 +1,5 @@
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
-import type { Queryable } from '../store/database.js';
+import { type Queryable, queryPrepared } from '../store/database.js';
 import type { Changes, Position } from './changes.js';
 import type { Requests } from './write-requests.js';
 
@@ -39,7 +39,8 @@ async function writeTombstones(client: Queryable, { tombstones }: Changes): Prom
     int4Array(stones.map(([, stone]) => of(stone)?.partition ?? null));
   const positions = (of: (stone: (typeof stones)[0][1]) => Position | null) =>
     int8Array(stones.map(([, stone]) => of(stone)?.position ?? null));
-  await client.query(
+  await queryPrepared(
+    client,
     `INSERT INTO tombstones (sample_id, request_id, partition, position, first_partition,
        first_position)
      SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::int8[], $5::int[], $6::int8[])`,
@@ -59,7 +60,8 @@ async function writeErasures(client: Queryable, changes: Changes): Promise<void>
   const { erasures, tombstones } = changes;
   if (erasures.length === 0 && tombstones.size === 0) return;
   const keys = textArray([...new Set([...erasures.map(({ key }) => key), ...tombstones.keys()])]);
-  await client.query(
+  await queryPrepared(
+    client,
     // What could not be read was never a sample's; the log holds it all the same.
     `INSERT INTO erasures AS e (key, partition, first_position, last_position)
      SELECT key, partition, min(first), max(last)
@@ -86,18 +88,21 @@ async function writeErasures(client: Queryable, changes: Changes): Promise<void>
       int8Array(erasures.map(({ last }) => last)),
     ],
   );
-  await client.query(
+  await queryPrepared(
+    client,
     `UPDATE tombstones t
      SET erased_at = CASE WHEN EXISTS (SELECT FROM erasures e WHERE e.key = t.sample_id) THEN NULL
                           ELSE coalesce(erased_at, now()) END
      WHERE sample_id = ANY($1::text[])`,
     [keys],
   );
-  await client.query(
+  await queryPrepared(
+    client,
     'DELETE FROM dead_letters WHERE key = ANY($1::text[]) AND digest IS NOT NULL',
     [keys],
   );
-  await client.query(
+  await queryPrepared(
+    client,
     `UPDATE dead_letters SET value = NULL, headers = '{}' WHERE key = ANY($1::text[])`,
     [keys],
   );

@@ -1,4 +1,4 @@
-import type { Queryable } from '../store/database.js';
+import { type Queryable, queryPrepared } from '../store/database.js';
 import type { Changes, RequestRef, RequestRow } from './changes.js';
 
 /** Requests, as they are on record: one that comes again is the one that it was. */
@@ -24,7 +24,8 @@ export async function writeRequests(client: Queryable, { requests }: Changes): P
 
 async function writeRequest(client: Queryable, row: RequestRow) {
   const { request, sealed, kind, target, at, loggedAt, removed, traceparent } = row;
-  const { rows } = await client.query<{ commitment: Buffer; inserted: boolean }>(
+  const { rows } = await queryPrepared<{ commitment: Buffer; inserted: boolean }>(
+    client,
     `INSERT INTO deletions AS d (request_id, kind, target, reason, requested_at, partition, position,
                                  removed, logged_at, traceparent, deadline, salt, commitment)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)

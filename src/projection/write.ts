@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Kernel } from '../model/kernel.js';
 import type { Shape } from '../model/statistics.js';
 import { byteaArray, int4Array, int8Array, textArray } from '../store/arrays.js';
-import type { Queryable } from '../store/database.js';
+import { type Queryable, queryPrepared } from '../store/database.js';
 import { UNPLACED } from '../store/placement.js';
 import { lockAdapters, type RemovedMember, subtractRemoved } from '../store/statistics.js';
 import { queueEntries } from '../store/tlog-queue.js';
@@ -99,13 +99,15 @@ async function remove(
     int4Array(members.map(({ partition }) => partition)),
     int8Array(members.map(({ position }) => position)),
   ];
-  await client.query(
+  await queryPrepared(
+    client,
     `DELETE FROM memberships m
      USING unnest($1::int[], $2::int[], $3::int8[]) AS r(adapter, partition, position)
      WHERE m.adapter = r.adapter AND m.partition = r.partition AND m.position = r.position`,
     [int4Array(members.map(({ adapter }) => adapter)), ...places],
   );
-  await client.query(
+  await queryPrepared(
+    client,
     `INSERT INTO removals (partition, position, content_partition, content_position, sample_id,
                            commitment, membership, adapters)
      SELECT by_partition, by_position, partition, position, sample_id, commitment, membership,
@@ -147,7 +149,8 @@ async function markDirty(
   const marked = new Set<number>();
   for (const { adapters } of samples) for (const adapter of adapters) marked.add(adapter);
   if (marked.size === 0) return;
-  await client.query(
+  await queryPrepared(
+    client,
     `INSERT INTO dirty_adapters AS d (adapter, partition, position, removed, traceparent)
      SELECT adapter, $2, $3, CASE WHEN $4 THEN $3::int8 END, $5
      FROM unnest($1::int[]) AS adapter ORDER BY adapter
@@ -162,7 +165,9 @@ async function markDirty(
 async function deleteSamples(client: Queryable, samples: readonly SampleChange[]): Promise<void> {
   const old = samples.filter(({ before }) => before !== null).map(({ sampleId }) => sampleId);
   if (old.length === 0) return;
-  await client.query('DELETE FROM samples WHERE sample_id = ANY($1::text[])', [textArray(old)]);
+  await queryPrepared(client, 'DELETE FROM samples WHERE sample_id = ANY($1::text[])', [
+    textArray(old),
+  ]);
 }
 
 async function writeSubjects(client: Queryable, samples: readonly SampleChange[]): Promise<void> {

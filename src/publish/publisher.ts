@@ -2,7 +2,7 @@ import { EVENT_CONTENT_TYPE } from '../events/cloud-event.js';
 import { readTrace, traceIdOf } from '../events/trace-context.js';
 import type { EventLog } from '../log/event-log.js';
 import { int8Array } from '../store/arrays.js';
-import { transaction } from '../store/database.js';
+import { queryPrepared, transaction } from '../store/database.js';
 import { type TraceContext, traced } from '../tracing.js';
 import { attestVersions } from './attest.js';
 import type { PublishOptions } from './options.js';
@@ -46,7 +46,8 @@ export async function publishPending(options: PublisherOptions): Promise<number[
     await send(log, topic, rows);
     reached('publish.after-append');
     await transaction(database.pool, async (client) => {
-      await client.query(
+      await queryPrepared(
+        client,
         `WITH sent AS (
            UPDATE outbox SET published_at = now() WHERE id = ANY($1::int8[])
          ), published AS (

@@ -66,12 +66,7 @@ async function readRetained(
   );
   for (let at = 0; at < count; ) {
     signal.throwIfAborted();
-    const page = await queryPrepared<Retained>(
-      client,
-      'retained-page',
-      `FETCH ${PAGE} FROM retained`,
-      [],
-    );
+    const page = await queryPrepared<Retained>(client, `FETCH ${PAGE} FROM retained`, []);
     for (const { sample_id, label, encoding } of page.rows) {
       ids.push(sample_id);
       encodings.set(encoding, at * dimension);

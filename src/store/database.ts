@@ -33,6 +33,9 @@ export function openDatabase(url: string, connections = 8, limits?: QueryLimits)
     types,
     application_name: 'legonet',
     allowExitOnIdle: true,
+    onConnect: async (client) => {
+      await client.query(OWN_PLANS);
+    },
   });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => {});
@@ -42,23 +45,32 @@ export function openDatabase(url: string, connections = 8, limits?: QueryLimits)
 }
 
 /**
- * A query that is parsed once a connection. (Results stay in text form: node-postgres reads binary
- * ones as UTF-8 first, which loses bytes.)
+ * A query that a connection parses once; `text` must be a constant, and name its columns. It is planned for its values
+ * each time (`OWN_PLANS`), or without any only once. (Results stay in text form: node-postgres reads binary ones as
+ * UTF-8 first, which loses bytes.)
  */
 export function queryPrepared<Row extends pg.QueryResultRow>(
   client: Queryable,
-  name: string,
   text: string,
-  values: unknown[],
+  values: unknown[] = [],
 ): Promise<pg.QueryResult<Row>> {
+  const name = names.get(text) ?? `legonet_${names.size}`;
+  names.set(text, name);
   return client.query<Row>({ name, text, values });
 }
+
+/** Of prepared statements, by text. */
+const names = new Map<string, string>();
+
+/** A plan made when a table was empty must not serve when it has a million rows. */
+const OWN_PLANS = 'SET plan_cache_mode = force_custom_plan';
 
 /** A single connection outside any pool, for LISTEN, advisory locks and worker threads. */
 export async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, types, application_name: 'legonet' });
   client.on('error', () => {});
   await client.connect();
+  await client.query(OWN_PLANS);
   return client;
 }
 

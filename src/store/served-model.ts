@@ -55,7 +55,6 @@ export async function loadServedModel(
       if (!latest) return null;
       const { rows } = await queryPrepared<RevisionRow>(
         client,
-        'served-weights',
         `SELECT r.adapter, r.members, r.weights_digest AS digest, w.bytes
          FROM adapter_revisions r
          LEFT JOIN weights w ON w.digest = r.weights_digest AND w.digest <> ALL ($2)

@@ -6,7 +6,7 @@ import { LegonetError } from '../errors.js';
 import { byteaArray, int2Array, int4Array, int8Array } from './arrays.js';
 import { copyInto } from './copy.js';
 import { CopyRows } from './copy-rows.js';
-import type { Queryable } from './database.js';
+import { type Queryable, queryPrepared } from './database.js';
 import { nodeHashPairs } from './hash-pairs.js';
 
 /** What becomes of one set. */
@@ -75,7 +75,7 @@ async function writeChanges(client: Queryable, sets: Written): Promise<void> {
   );
   const kept = changes.filter(({ bytes }) => bytes !== null);
   const gone = changes.filter(({ bytes }) => bytes === null);
-  const { rows } = await client.query<{ states: number }>(WRITE, [
+  const { rows } = await queryPrepared<{ states: number }>(client, WRITE, [
     int4Array(sets.map(([set]) => set)),
     int2Array(sets.map(([, { state }]) => state.depth)),
     int8Array(sets.map(([, { state }]) => BigInt(state.count))),

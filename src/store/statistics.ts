@@ -10,7 +10,7 @@ import {
   unknowns,
 } from '../model/statistics.js';
 import { copyRow } from './copy.js';
-import type { Queryable } from './database.js';
+import { type Queryable, queryPrepared } from './database.js';
 
 /*
  * Kept statistics are the sums over an adapter's members with positions before `through`, less those that
@@ -50,9 +50,11 @@ const SUBTRACT_FROM = 4;
 
 /** Locks adapters' rows in order of id, so that no two transactions wait for each other. */
 export async function lockAdapters(client: Queryable, adapters: readonly number[]): Promise<void> {
-  await client.query('SELECT FROM adapters WHERE adapter = ANY($1) ORDER BY adapter FOR UPDATE', [
-    adapters,
-  ]);
+  await queryPrepared(
+    client,
+    'SELECT FROM adapters WHERE adapter = ANY($1) ORDER BY adapter FOR UPDATE',
+    [adapters],
+  );
 }
 
 export async function readStatistics(

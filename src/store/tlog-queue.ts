@@ -1,4 +1,4 @@
-import type { Queryable } from './database.js';
+import { type Queryable, queryPrepared } from './database.js';
 
 /**
  * Queues entries for the audit log, in the transaction of what they record: there is no entry without
@@ -11,7 +11,8 @@ export async function queueEntries(
   entries: readonly Uint8Array[],
   barrier = false,
 ): Promise<bigint> {
-  const { rows } = await client.query<{ batch: bigint }>(
+  const { rows } = await queryPrepared<{ batch: bigint }>(
+    client,
     `INSERT INTO tlog_batches (count, entries, seen)
      VALUES ($1, $2, CASE WHEN $3 THEN pg_current_snapshot() END) RETURNING batch`,
     [entries.length, packEntries(entries), barrier],

@@ -4,7 +4,7 @@ import { parseBundle } from '../audit/log/bundle.js';
 import { partialTiles, TILE_WIDTH } from '../audit/log/tiles.js';
 import { LegonetError } from '../errors.js';
 import { byteaArray, int2Array, int8Array } from './arrays.js';
-import { type Database, type Queryable, transaction } from './database.js';
+import { type Database, type Queryable, queryPrepared, transaction } from './database.js';
 import { fastHash, lockHead, missing, readBundle, readTiles, type Tree } from './tlog.js';
 
 /** Entries to a step: bounds what it holds in memory, and how long others wait for the head. */
@@ -135,7 +135,8 @@ async function writeAppended(
   { tiles, bundles, edge, root }: ReturnType<typeof appendLeaves>,
   places: readonly Place[],
 ): Promise<void> {
-  await client.query(
+  await queryPrepared(
+    client,
     `WITH bundles AS (
        INSERT INTO tlog_bundles (bundle, entries) SELECT * FROM unnest($1::int8[], $2::bytea[])
        ON CONFLICT (bundle) DO UPDATE SET entries = excluded.entries
