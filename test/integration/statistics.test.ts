@@ -170,7 +170,7 @@ describe('statistics', () => {
   });
 
   test('of adapters with few members left are not kept', async () => {
-    for (let i = 0; i < COUNT - 5; i++) await remove(i, true);
+    for (let i = 0; i < COUNT - 3; i++) await remove(i, true);
     await pipeline.build();
     expect(await kept()).toEqual([]);
   });
