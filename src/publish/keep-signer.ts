@@ -12,19 +12,19 @@ import { openSigner, type Signer } from './signer.js';
  */
 export function keepSigner(settings: Settings, database: Database): OpenSigner {
   let known: Promise<Signer> | undefined;
-  let current: Signer | undefined;
-  const openAgain = async (): Promise<Signer> => {
+  const openAgain = (): Promise<Signer> => {
     const opening = openChecked(settings, database);
     known = opening;
-    try {
-      current = await opening;
-      return current;
-    } catch (error) {
+    opening.catch(() => {
       if (known === opening) known = undefined;
-      throw error;
-    }
+    });
+    return opening;
   };
-  return (stale) => (known && (!stale || stale !== current) ? known : openAgain());
+  return async (stale) => {
+    const signer = await (known ?? openAgain());
+    // Of those who are told at once, each that still sees the stale one opens it; whichever is last is known.
+    return signer === stale ? openAgain() : signer;
+  };
 }
 
 async function openChecked(settings: Settings, database: Database): Promise<Signer> {

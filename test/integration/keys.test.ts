@@ -93,6 +93,20 @@ describe('a rotated key', () => {
     expect((await stat(keyFile(directory))).mode & 0o777).toBe(0o600);
   });
 
+  test('is taken up by all who are told of it at once, and the next one too', async () => {
+    const { service } = audited;
+    await audited.happen(...several(3));
+    for (let rotation = 0; rotation < 8; rotation++) {
+      const stale = await service.signer();
+      await rotate();
+      const signers = [1, 2, 3, 4].map(() => service.signer(stale));
+      const inForce = await audited.vkey();
+      for (const { key } of [...(await Promise.all(signers)), await service.signer()]) {
+        expect(formatVerifierKey(key)).toBe(inForce);
+      }
+    }
+  });
+
   test('that did not get to its place before a crash is taken up from beside it', async () => {
     await audited.happen(...several(10));
     const { database } = audited.service;
