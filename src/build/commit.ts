@@ -172,8 +172,7 @@ type ErasedRevision = { version: number; until: number; digest: string };
 
 /** Erases weights that were in force in retired versions only. Their digests stay. */
 async function eraseWeights(client: Queryable): Promise<ErasedRevision[]> {
-  const { rows } = await queryPrepared<ErasedRevision>(
-    client,
+  const { rows } = await client.query<ErasedRevision>(
     `UPDATE adapter_revisions r SET erased = true
      WHERE until IS NOT NULL AND NOT erased AND NOT EXISTS
        (SELECT FROM versions v

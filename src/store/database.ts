@@ -45,14 +45,14 @@ export function openDatabase(url: string, connections = 8, limits?: QueryLimits)
 }
 
 /**
- * A query that a connection parses once; `text` must be a constant, and name its columns. It is planned for its values
- * each time (`OWN_PLANS`), or without any only once. (Results stay in text form: node-postgres reads binary ones as
- * UTF-8 first, which loses bytes.)
+ * A query that a connection parses once, and plans for its values each time (`OWN_PLANS`); one without any would be
+ * planned once for ever. `text` must be a constant, and name its columns. (Results stay in text form: node-postgres
+ * reads binary ones as UTF-8 first, which loses bytes.)
  */
 export function queryPrepared<Row extends pg.QueryResultRow>(
   client: Queryable,
   text: string,
-  values: unknown[] = [],
+  values: unknown[],
 ): Promise<pg.QueryResult<Row>> {
   const name = names.get(text) ?? `legonet_${names.size}`;
   names.set(text, name);
