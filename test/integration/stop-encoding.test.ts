@@ -4,6 +4,7 @@ import { sampleIngested } from '#src/events/cloud-event.js';
 import type { Encoder } from '#src/model/encoder.js';
 import { catchUp } from '#src/service/catch-up.js';
 import { runRole } from '#src/service/roles.js';
+import type { Service } from '#src/service/service.js';
 import { toNewRecord } from '../support/history.js';
 import { kafkaMissing, testBroker } from '../support/kafka.js';
 import { logKeeper, logOptions } from '../support/kafka-log.js';
@@ -53,16 +54,21 @@ async function openWith(count: number) {
   return { service, state };
 }
 
-test('a stop while a batch is encoded ends the role, is no failure, and leaves the batch to come again', async () => {
-  const { service, state } = await openWith(COUNT);
+/** Projects until the endless encoder, or what `encoderWith` makes of it, is asked. Returns what has failed. */
+async function stopWhile(service: Service, encoderWith: (waiting: Encoder) => Encoder) {
   const stop = new AbortController();
   const failures: unknown[] = [];
-  const encoder = endless(() => stop.abort());
+  const encoder = encoderWith(endless(() => stop.abort()));
   await runRole({ ...service, encoder }, 'project', stop.signal, (_, error) => {
     failures.push(error);
     stop.abort();
   });
-  expect(failures).toEqual([]);
+  return failures;
+}
+
+test('a stop while a batch is encoded ends the role, is no failure, and leaves the batch to come again', async () => {
+  const { service, state } = await openWith(COUNT);
+  expect(await stopWhile(service, (waiting) => waiting)).toEqual([]);
   expect(await state()).toEqual({ samples: 0, letters: 0, position: 0 });
   await catchUp(service, new AbortController().signal);
   expect(await state()).toEqual({ samples: COUNT, letters: 0, position: COUNT });
@@ -71,25 +77,18 @@ test('a stop while a batch is encoded ends the role, is no failure, and leaves t
 test('a stop while the next batch is encoded keeps the one that is written', async () => {
   const FIRST = 10;
   const { service, state } = await openWith(COUNT);
-  const stop = new AbortController();
-  const failures: unknown[] = [];
   const real = await openEncoder(model, NO_FILES);
-  const waiting = endless(() => stop.abort());
   let asked = 0;
-  const encoder: Encoder = {
+  const endlessAfterFirst = (waiting: Encoder): Encoder => ({
     encode: async (inputs, signal) =>
       (asked++ === 0 ? (real ?? waiting) : waiting).encode(inputs, signal),
     close: async () => {},
-  };
+  });
   const { log } = service;
   const consume: typeof log.consume = (topic, consumption) =>
     log.consume(topic, { ...consumption, maxRecords: FIRST });
   const slow = Object.assign(Object.create(log), { consume });
-  await runRole({ ...service, log: slow, encoder }, 'project', stop.signal, (_, error) => {
-    failures.push(error);
-    stop.abort();
-  });
-  expect(failures).toEqual([]);
+  expect(await stopWhile({ ...service, log: slow }, endlessAfterFirst)).toEqual([]);
   expect(asked).toBe(2);
   expect(await state()).toEqual({ samples: FIRST, letters: 0, position: FIRST });
   await catchUp(service, new AbortController().signal);
@@ -107,14 +106,7 @@ describe.skipIf(missing)('on Kafka', () => {
     const log = await logs.open(options);
     await log.append(topics.sampleEvents, records);
     const service = { ...base, log, settings: { ...base.settings, kafka, topics } };
-    const stop = new AbortController();
-    const failures: unknown[] = [];
-    const encoder = endless(() => stop.abort());
-    await runRole({ ...service, encoder }, 'project', stop.signal, (_, error) => {
-      failures.push(error);
-      stop.abort();
-    });
-    expect(failures).toEqual([]);
+    expect(await stopWhile(service, (waiting) => waiting)).toEqual([]);
     expect(await state()).toMatchObject({ samples: 0, letters: 0 });
     await catchUp(service, new AbortController().signal);
     expect(await state()).toMatchObject({ samples: COUNT, letters: 0 });
