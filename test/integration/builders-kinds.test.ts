@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Act, type Builder, exists, until } from '../support/builders.js';
 import { expectBuilt, projectDeletions } from '../support/built.js';
-import { softmax, wasmTrainer } from '../support/engines.js';
+import { otherKinds } from '../support/engines.js';
 import { syntheticRows, tinyModel } from '../support/models.js';
 import { points } from '../support/points.js';
 import { failures, helpedBy, sharedBuilds } from '../support/shared-builds.js';
@@ -14,13 +14,7 @@ const DELETED = 30;
 /** Adapters of the second version whose members have moved elsewhere, but to which nobody came and whom nobody left. */
 const CARRIED = `SELECT count(*)::int FROM adapter_revisions r JOIN adapter_revisions o USING (adapter, weights_digest)
   WHERE r.version = 2 AND o.version = 1`;
-const anchors = { kind: 'anchors', seed: 3 };
-const { trainer } = await wasmTrainer();
-const KINDS = [
-  ['anchors', { keys: anchors }, null],
-  ['softmax adapters', { adapter: softmax() }, trainer],
-  ['softmax adapters with anchors', { keys: anchors, adapter: softmax({ batch: 4 }) }, trainer],
-] as const;
+const KINDS = await otherKinds();
 
 describe.each(KINDS)('with %s', (_, changes, training) => {
   const model = tinyModel({ adapters: 160, activated: 4, ...changes });

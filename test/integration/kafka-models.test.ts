@@ -4,7 +4,7 @@ import { plainKernel } from '#src/kernel/plain.js';
 import { buildModel } from '#src/model/build.js';
 import { countBuilders } from '#src/store/lock.js';
 import { readStatus } from '#src/store/status.js';
-import { softmax, wasmTrainer } from '../support/engines.js';
+import { otherKinds } from '../support/engines.js';
 import { toNewRecord } from '../support/history.js';
 import { kafkaMissing, testBroker } from '../support/kafka.js';
 import { QUICK_MS } from '../support/kafka-log.js';
@@ -15,14 +15,8 @@ import { readLog } from '../support/read-log.js';
 /* Models whose keys are samples, or whose adapters are trained by an engine, on several partitions. */
 
 const missing = await kafkaMissing();
-const { trainer } = await wasmTrainer();
 const COUNT = 150;
-const anchors = { kind: 'anchors', seed: 3 };
-const KINDS = [
-  ['anchors', { keys: anchors }, null],
-  ['softmax adapters', { adapter: softmax() }, trainer],
-  ['softmax adapters with anchors', { keys: anchors, adapter: softmax({ batch: 4 }) }, trainer],
-] as const;
+const KINDS = await otherKinds();
 
 describe.skipIf(missing).each(KINDS)('on Kafka, two processes, with %s', (_, changes, training) => {
   // Enough adapters that one process may help the other.

@@ -16,3 +16,15 @@ export const softmax = (changes: Record<string, unknown> = {}): Record<string, u
   seed: 'tests',
   ...changes,
 });
+
+const anchors = { kind: 'anchors', seed: 3 };
+
+/** What is unlike least squares by fixed keys: a name, what it changes in a model, and what trains it. */
+export async function otherKinds() {
+  const { trainer } = await wasmTrainer();
+  return [
+    ['anchors', { keys: anchors }, null],
+    ['softmax adapters', { adapter: softmax() }, trainer],
+    ['softmax adapters with anchors', { keys: anchors, adapter: softmax({ batch: 4 }) }, trainer],
+  ] as const;
+}
