@@ -38,21 +38,14 @@ export function sweep(kernel, samples, { settings }) {
 }
 
 /** Row numbers [adapter][rank]: those whose rank-th nearest key is the adapter's. */
-function rowsByRank(kernel, { keys, configuration, shape }, { encodings, labels }) {
+function rowsByRank(kernel, { keys, configuration }, { encodings, labels }) {
   const { adapters, activated } = configuration;
   const ranks = Array.from({ length: adapters }, () => Array.from({ length: activated }, () => []));
-  for (let from = 0; from < labels.length; from += PANEL) {
-    const count = Math.min(PANEL, labels.length - from);
-    const at = from * shape.dimension;
-    const part = encodings.subarray(at, at + count * shape.dimension);
-    activate(kernel, keys, part, count, activated).forEach((adapter, i) => {
-      ranks[adapter][i % activated].push(from + Math.floor(i / activated));
-    });
-  }
+  activate(kernel, keys, encodings, labels.length, activated).forEach((adapter, i) => {
+    ranks[adapter][i % activated].push(Math.floor(i / activated));
+  });
   return ranks;
 }
-
-const PANEL = 1024;
 
 /** Calls `use` for each k in turn with the adapter's members and their statistics. */
 function eachStep(kernel, { train }, models, ranks, use) {

@@ -44,11 +44,33 @@ export function activate(
   count: number,
   activated: number,
 ): Int32Array {
-  const { adapters, dimension, squares } = keys;
-  const products = kernel.products(encodings, count, keys.values, adapters, dimension);
   const out = new Int32Array(count * activated);
+  for (let from = 0; from === 0 || from < count; from += PANEL) {
+    const to = Math.min(from + PANEL, count);
+    // All that is left goes with the last, so that the kernel refuses what is too long.
+    const end = to === count ? encodings.length : to * keys.dimension;
+    const part = encodings.subarray(from * keys.dimension, end);
+    const found = out.subarray(from * activated, to * activated);
+    activatePanel(kernel, keys, part, found, activated);
+  }
+  return out;
+}
+
+/** Bounds the distance table to PANEL × adapters. */
+const PANEL = 1024;
+
+/** Fills `out` [rows, activated]. */
+function activatePanel(
+  kernel: Kernel,
+  { values, adapters, dimension, squares }: Keys,
+  encodings: Int8Array,
+  out: Int32Array,
+  activated: number,
+): void {
+  const rows = out.length / activated;
+  const products = kernel.products(encodings, rows, values, adapters, dimension);
   const distance = new Float64Array(activated);
-  for (let s = 0; s < count; s++) {
+  for (let s = 0; s < rows; s++) {
     const nearest = out.subarray(s * activated, (s + 1) * activated);
     // The first ones fill the list; `farthest` then turns nearly all of the others away.
     let farthest = Number.POSITIVE_INFINITY;
@@ -59,27 +81,6 @@ export function activate(
       if (j >= activated - 1) farthest = distance[activated - 1] as number;
     }
   }
-  return out;
-}
-
-/** Bounds the distance table to PANEL × adapters. */
-const PANEL = 1024;
-
-/** The same for any number of encodings. */
-export function activateAll(
-  kernel: Kernel,
-  keys: Keys,
-  encodings: Int8Array,
-  count: number,
-  activated: number,
-): Int32Array {
-  const out = new Int32Array(count * activated);
-  for (let from = 0; from < count; from += PANEL) {
-    const rows = Math.min(PANEL, count - from);
-    const part = encodings.subarray(from * keys.dimension, (from + rows) * keys.dimension);
-    out.set(activate(kernel, keys, part, rows, activated), from * activated);
-  }
-  return out;
 }
 
 /**

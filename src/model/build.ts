@@ -1,4 +1,4 @@
-import { activateAll, keyOf } from './activation.js';
+import { activate, keyOf } from './activation.js';
 import { fitAdapter, type Weights, weightsBytes, weightsDigest } from './adapter.js';
 import { withKeysFrom } from './anchors.js';
 import type { AdapterSettings } from './configuration.js';
@@ -100,7 +100,7 @@ export function membersByAdapter(kernel: Kernel, model: Model, samples: Rows): n
   const { adapters, activated } = model.configuration;
   const members: number[][] = Array.from({ length: adapters }, () => []);
   const { encodings, labels } = samples;
-  const active = activateAll(kernel, keysOf(model), encodings, labels.length, activated);
+  const active = activate(kernel, keysOf(model), encodings, labels.length, activated);
   active.forEach((adapter, i) => {
     members[adapter]?.push(Math.floor(i / activated));
   });

@@ -1,4 +1,4 @@
-import { activateAll, type Keys } from './activation.js';
+import { activate, type Keys } from './activation.js';
 import type { Kernel } from './kernel.js';
 
 /** Samples, and their adapters by the keys of before, nearest first; -1 for one that has none yet. */
@@ -21,13 +21,13 @@ export function place(kernel: Kernel, placing: Placing, activated: number): Int3
   const { encodings, count, current, keys, changed } = placing;
   const { dimension } = keys;
   const isMost = changed.length * 2 > keys.adapters;
-  if (isMost) return activateAll(kernel, keys, encodings, count, activated);
+  if (isMost) return activate(kernel, keys, encodings, count, activated);
   const affected = affectedRows(kernel, placing, activated);
   const rows = new Int8Array(affected.length * dimension);
   affected.forEach((from, to) => {
     rows.set(encodings.subarray(from * dimension, (from + 1) * dimension), to * dimension);
   });
-  const found = activateAll(kernel, keys, rows, affected.length, activated);
+  const found = activate(kernel, keys, rows, affected.length, activated);
   const placed = Int32Array.from(current);
   affected.forEach((row, i) => {
     placed.set(found.subarray(i * activated, (i + 1) * activated), row * activated);

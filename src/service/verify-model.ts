@@ -9,7 +9,7 @@ import type { Replay } from '../audit/replay/verify.js';
 import type { Engine } from '../engine/engine.js';
 import { type OpenedTrainer, openTrainer } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
-import { activateAll } from '../model/activation.js';
+import { activate } from '../model/activation.js';
 import { withKeysFrom } from '../model/anchors.js';
 import { type Backend, backendSchema, describeBackend, differences } from '../model/backend.js';
 import { type BuiltModel, buildSteps } from '../model/build.js';
@@ -174,7 +174,7 @@ function checkActivation(kernel: Kernel, model: Model, rows: Rows, { listed }: F
     activated === listed.head.activated && configuration.adapters === listed.head.adapters.length,
     'the listing has another number of adapters than the configuration',
   );
-  const active = activateAll(kernel, keys, encodings, labels.length, activated);
+  const active = activate(kernel, keys, encodings, labels.length, activated);
   const other = active.findIndex((adapter, i) => adapter !== listed.adapters[i]);
   must(other < 0, `the sample in row ${Math.floor(other / activated)} is with other adapters`);
 }

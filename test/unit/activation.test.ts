@@ -33,4 +33,15 @@ describe.each(kernels)('activation on the $name kernel', (kernel) => {
   test('no samples, no memberships', () => {
     expect(activate(kernel, line, new Int8Array(0), 0, 2)).toHaveLength(0);
   });
+
+  test('of many encodings is that of each, and those that are too many are refused', () => {
+    const many = Int8Array.from({ length: 2500 }, (_, i) => (i * 37) % 127);
+    const each = [...many].flatMap((x) => [...activate(kernel, line, Int8Array.of(x), 1, 2)]);
+    expect([...activate(kernel, line, many, many.length, 2)]).toEqual(each);
+    for (const count of [0, 1023, 2499, 2501]) {
+      expect(() => activate(kernel, line, many, count, 2)).toThrow(
+        expect.objectContaining({ code: 'kernel_argument' }),
+      );
+    }
+  });
 });
