@@ -9,7 +9,8 @@ import {
   type Statistics,
   unknowns,
 } from '../model/statistics.js';
-import { copyRow } from './copy.js';
+import { copyInto, copyRow } from './copy.js';
+import { CopyRows } from './copy-rows.js';
 import { type Queryable, queryPrepared } from './database.js';
 
 /*
@@ -166,7 +167,7 @@ export type NewSums = Statistics | Pick<KeptStatistics, 'through' | 'without'> |
  * kept. In a transaction of its own, before or after the version is committed: if it never is, they never hold.
  */
 export async function keepStatistics(
-  client: Queryable,
+  client: ClientBase,
   { adapter, builtIn, cut, generation }: BuiltAt,
   sums: NewSums,
 ): Promise<void> {
@@ -175,13 +176,14 @@ export async function keepStatistics(
   if (sums === null) {
     await client.query('DELETE FROM adapter_statistics WHERE adapter = $1', [adapter]);
   } else if ('sums' in sums) {
-    await client.query(
-      `INSERT INTO adapter_statistics (adapter, through, without, count, sums)
-       SELECT $1, $2::jsonb, $2::jsonb, $5, $6 FROM adapters a WHERE ${STILL}
-       ON CONFLICT (adapter) DO UPDATE SET through = excluded.through, without = excluded.without,
-         count = excluded.count, sums = excluded.sums`,
-      [...known, sums.count, encodeStatistics(sums)],
+    const { rowCount } = await queryPrepared(
+      client,
+      `WITH still AS (SELECT FROM adapters a WHERE ${STILL}),
+         former AS (DELETE FROM adapter_statistics WHERE adapter = $1 AND EXISTS (SELECT FROM still))
+       SELECT FROM still`,
+      known,
     );
+    if (rowCount) await copyStatistics(client, adapter, cut, sums);
   } else {
     await client.query(
       `UPDATE adapter_statistics s SET through = $2::jsonb, without = $2::jsonb FROM adapters a
@@ -189,6 +191,26 @@ export async function keepStatistics(
       [...known, JSON.stringify(sums.through), JSON.stringify(sums.without)],
     );
   }
+}
+
+/** By COPY: a parameter of a megabyte is copied half a dozen times on its way to the socket. */
+async function copyStatistics(
+  client: ClientBase,
+  adapter: number,
+  cut: Positions,
+  statistics: Statistics,
+): Promise<void> {
+  const sums = encodeStatistics(statistics);
+  const through = JSON.stringify(cut);
+  const row = new CopyRows(sums.length + 3 * through.length + 128)
+    .row(5)
+    .int4(adapter)
+    .jsonb(through)
+    .jsonb(through)
+    .int4(statistics.count)
+    .bytea(sums);
+  const columns = 'adapter, through, without, count, sums';
+  await copyInto(client, `adapter_statistics (${columns})`, row.bytes());
 }
 
 /** The adapter is the one that the build began with or made, and nothing was taken away or has moved since. */
