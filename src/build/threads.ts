@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Engine } from '../engine/engine.js';
+import { shareNative } from '../engine/native.js';
 import type { Keys } from '../model/activation.js';
 import type { Backend } from '../model/backend.js';
 import type { Model } from '../model/model.js';
@@ -54,17 +55,22 @@ export function threadCompute(
   });
   const run = async <T>(name: string, task: object, transferList: ArrayBuffer[] = []): Promise<T> =>
     unwrap<T>((await pool.run(task, { name, transferList })) as Outcome<T>);
+  /** What trains, if anything does. */
+  const runTrainer = <T>(name: string, task: object): Promise<T> => {
+    if ((training?.asked ?? training?.pinned.engine) === 'native') shareNative();
+    return run(name, task);
+  };
   const later = new KeepLater((sums) => run('keepStatistics', sums, buffersOf(sums)));
   return {
     activate: (encodings, count) => run('activateBatch', { encodings, count }),
     place: (placing: Placing) => run('placeBatch', placing),
     build: async (adapter, snapshot) => {
-      const result = await run<BuiltInSnapshot>('buildAdapter', { adapter, snapshot });
+      const result = await runTrainer<BuiltInSnapshot>('buildAdapter', { adapter, snapshot });
       if (result.keeping) later.add(result.keeping);
       return result.built;
     },
     parallel: threads * tasksOfAThread(training),
-    ready: () => run('ready', {}),
+    ready: () => runTrainer('ready', {}),
     kept: () => later.done(),
     close: async () => {
       await later.done();

@@ -1,8 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { LegonetError } from '../errors.js';
 import type { Engine } from './engine.js';
+import { nativeBinding } from './native.js';
 
 /** Kinds of encoders and adapters that are computed by TensorFlow. */
 const NEEDING = ['tfjs', 'softmax'];
@@ -54,12 +52,4 @@ export function chooseTrainingEngine(
 }
 
 /** Whether the package is there with its compiled binding: npm leaves either out where it cannot have it. */
-export function isNativeInstalled(): boolean {
-  try {
-    const manifest = createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json');
-    const folder = join(dirname(manifest), 'lib');
-    return readdirSync(folder).some((api) => existsSync(join(folder, api, 'tfjs_binding.node')));
-  } catch {
-    return false;
-  }
-}
+export const isNativeInstalled = (): boolean => nativeBinding() !== undefined;

@@ -12,6 +12,7 @@ import type {
   ImageModel,
   Images,
 } from './engine.js';
+import { shareNative } from './native.js';
 
 /** What a worker thread is started with. */
 export type EncoderThread = {
@@ -39,6 +40,7 @@ export async function openImageEncoder(
   model: ImageModel,
   options: ImageEncoderOptions,
 ): Promise<ImageEncoder> {
+  if (engine === 'native') shareNative();
   const parallel = engine === 'native' ? 1 : Math.min(MAX_THREADS, availableParallelism());
   const weights = new Uint8Array(new SharedArrayBuffer(model.weights.length));
   weights.set(model.weights);

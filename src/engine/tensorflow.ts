@@ -1,6 +1,7 @@
 import util from 'node:util';
 import { LegonetError } from '../errors.js';
 import type { Engine } from './engine.js';
+import { quieten } from './native.js';
 
 /** An opened engine, in this thread. */
 export type TensorFlow = {
@@ -20,8 +21,8 @@ let opened: { readonly engine: Engine; readonly promise: Promise<TensorFlow> } |
 
 /**
  * Opens the engine in this thread, once: a thread has one engine for as long as it lives. Operations block
- * it, so it should be a worker thread, with the environment shared (`env: SHARE_ENV`) for the library to read.
- * Rejects with `engine_failed`.
+ * it, so it should be a worker thread, with the environment shared (`env: SHARE_ENV`) for the library to read. Where
+ * others may open `native` too, the main thread has called `shareNative` before. Rejects with `engine_failed`.
  */
 export async function openTensorFlow(engine: Engine): Promise<TensorFlow> {
   opened ??= { engine, promise: open(engine) };
@@ -47,8 +48,7 @@ async function open(engine: Engine): Promise<TensorFlow> {
 const NATIVE: string = '@tensorflow/tfjs-node';
 
 async function useNative(tf: TensorFlow['tf']): Promise<string> {
-  // What it has to say on its start is of no use to anybody: which processor, which optimisations.
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  quieten();
   // The package calls this function, of which Node.js 22 warns on stderr.
   Object.assign(util, {
     isNullOrUndefined: (value: unknown) => value === null || value === undefined,
