@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SHARE_ENV } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { shareNative } from '#src/engine/native.js';
 import { dataDirectory } from '../support/cifar.mjs';
 import { plan } from './plan.mjs';
 import { staleFiles, writePage } from './report.mjs';
@@ -42,6 +43,7 @@ async function measure() {
   for (const components of [undefined, ...projections]) {
     samples.set(components, await loadSamples(dataDirectory(), sizes, components));
   }
+  shareNative();
   for (const phase of phases) await run(results, samples, phase);
   const all = results.of(phases.flatMap(({ tasks }) => tasks));
   if (options.quick) console.log(JSON.stringify(all, null, 1));
