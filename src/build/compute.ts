@@ -6,6 +6,7 @@ import { keysOf, type Model } from '../model/model.js';
 import { type Placing, place } from '../model/placing.js';
 import type { Trainer } from '../model/trainer.js';
 import type { AdapterTask } from './adapter.js';
+import { KeepLater, KeepWhenTold, sharedNumbers } from './keep-later.js';
 import { OwnConnections } from './own-connections.js';
 import { buildInSnapshot, keep } from './snapshot.js';
 
@@ -26,6 +27,9 @@ export interface Compute {
   close(): Promise<void>;
 }
 
+/** Adapters at a time: one's content comes while another is computed. */
+const LANES = 2;
+
 /** Everything on the calling thread, with any kernel; softmax adapters take a trainer. */
 export function inlineCompute(
   url: string,
@@ -34,16 +38,21 @@ export function inlineCompute(
   trainer: Trainer | null = null,
 ): Compute {
   const connections = new OwnConnections(url);
-  let last: Promise<unknown> = Promise.resolve();
-  // One connection, so one piece of work after the other.
+  const lanes: Promise<unknown>[] = Array.from({ length: LANES }, async () => {});
   const inTurn = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
-    const result = last.then(() => connections.use(work));
-    last = result.catch(() => {});
+    const free = lanes.shift() ?? Promise.resolve();
+    const result = free.then(() => connections.use(work));
+    lanes.push(result.catch(() => {}));
     return result;
   };
+  const keeping = sharedNumbers();
+  const later = new KeepLater(keeping);
+  const whenTold = new KeepWhenTold(keeping, (statistics) =>
+    inTurn((client) => keep(client, statistics)),
+  );
   const ready = () => inTurn(async () => {});
   // Made while there is something else to do yet; who needs it hears of a failure.
-  ready().catch(() => {});
+  for (let lane = 0; lane < LANES; lane++) ready().catch(() => {});
   return {
     activate: async (encodings, count) =>
       activate(kernel, keysOf(model), encodings, count, model.configuration.activated),
@@ -52,17 +61,16 @@ export function inlineCompute(
       const { built, keeping } = await inTurn((client) =>
         buildInSnapshot(client, kernel, trainer, task, snapshot),
       );
-      // Without them the next build sums its members again.
-      if (keeping) inTurn((client) => keep(client, keeping)).catch(() => {});
+      if (keeping) whenTold.add(keeping);
+      later.built();
       return built;
     },
-    parallel: 1,
+    parallel: LANES,
     ready,
-    kept: async () => {
-      await last;
-    },
+    kept: () => later.done(),
     close: async () => {
-      await last;
+      await later.done();
+      await Promise.all(lanes);
       await connections.close();
     },
   };

@@ -51,12 +51,6 @@ export async function keep(client: pg.Client, { sums, ...at }: Keeping): Promise
   await client.query('COMMIT');
 }
 
-/** What can be moved to another thread rather than copied. */
-export function buffersOf(keeping: Keeping | null): ArrayBuffer[] {
-  const sums = keeping?.sums;
-  return sums && 'sums' in sums ? [sums.sums.buffer as ArrayBuffer] : [];
-}
-
 /** What importing fails with, in this and in earlier PostgreSQLs, when the exporter is not there. */
 const GONE = ['42704', '22023', '55000'];
 

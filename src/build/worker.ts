@@ -1,15 +1,16 @@
 import { workerData } from 'node:worker_threads';
-import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { openPinned } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
 import { activate } from '../model/activation.js';
+import type { BuiltAdapter } from '../model/build.js';
 import { keysOf } from '../model/model.js';
 import { type Placing, place } from '../model/placing.js';
 import type { Trainer } from '../model/trainer.js';
 import { type Outcome, settle } from '../outcome.js';
 import type { AdapterTask } from './adapter.js';
+import { KeepWhenTold } from './keep-later.js';
 import { OwnConnections } from './own-connections.js';
-import { buffersOf, buildInSnapshot, type Keeping, keep } from './snapshot.js';
+import { buildInSnapshot, keep } from './snapshot.js';
 import type { ThreadData } from './threads.js';
 
 /*
@@ -18,9 +19,12 @@ import type { ThreadData } from './threads.js';
  * it lives.
  */
 
-const { url, keys, activated, training } = workerData as ThreadData;
+const { url, keys, activated, training, keeping } = workerData as ThreadData;
 const kernel = loadWasmKernel();
 const connections = new OwnConnections(url);
+const later = new KeepWhenTold(keeping, (statistics) =>
+  connections.use((client) => keep(client, statistics)),
+);
 let opened: Promise<Trainer | null> | undefined;
 
 /** Only for builds: TensorFlow takes half a second and 230 MB, and activating needs none of it. */
@@ -53,25 +57,23 @@ export function ready(): Promise<Outcome<void>> {
   });
 }
 
-/** Builds one adapter from the build's snapshot; see `buildInSnapshot`. Sums are moved, not copied. */
-export async function buildAdapter(task: {
+/** Builds one adapter from the build's snapshot; see `buildInSnapshot`. */
+export function buildAdapter(task: {
   adapter: AdapterTask;
   snapshot: string;
-}): Promise<unknown> {
-  const outcome = await settle(() =>
-    connections.use(async (client) =>
-      buildInSnapshot(client, await kernel, await trainer(), task.adapter, task.snapshot),
-    ),
+}): Promise<Outcome<BuiltAdapter>> {
+  const { adapter, snapshot } = task;
+  return settle(() =>
+    connections.use(async (client) => {
+      const result = await buildInSnapshot(
+        client,
+        await kernel,
+        await trainer(),
+        adapter,
+        snapshot,
+      );
+      if (result.keeping) later.add(result.keeping);
+      return result.built;
+    }),
   );
-  return moved(outcome, 'value' in outcome ? buffersOf(outcome.value.keeping) : []);
-}
-
-/** See `keep`. */
-export function keepStatistics(keeping: Keeping): Promise<Outcome<void>> {
-  return settle(() => connections.use((client) => keep(client, keeping)));
-}
-
-/** A value for the main thread, some of its buffers moved. */
-function moved<T>(value: T, buffers: readonly ArrayBuffer[]): unknown {
-  return move({ [transferableSymbol]: buffers, [valueSymbol]: value } as unknown as ArrayBuffer);
 }

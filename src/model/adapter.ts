@@ -10,7 +10,6 @@ import {
   type Shape,
   type Statistics,
   unknowns,
-  withBias,
 } from './statistics.js';
 
 /** Weights of one adapter: float32 [dimension + 1, classes], row-major, the last row the bias. */
@@ -54,8 +53,7 @@ export function fitFromStatistics(
 function fitDual(kernel: Kernel, shape: Shape, lambda: number, rows: Rows): Weights {
   const count = rows.labels.length;
   if (count === 0) return new Float32Array(unknowns(shape) * shape.classes);
-  const { encodings, labels } = canonicalRows(rows, shape.dimension);
-  const x = withBias(encodings, count, shape.dimension);
+  const { encodings: x, labels } = canonicalRows(rows, shape.dimension, unknowns(shape));
   const oneHot = new Float64Array(count * shape.classes);
   labels.forEach((label, i) => {
     oneHot[i * shape.classes + label] = 1;
@@ -75,9 +73,10 @@ function trace(a: Int32Array | Float64Array, n: number): number {
 
 /**
  * Members in an order that depends on their content alone (encoding bytes, then label): floating point
- * rounds differently for another order, and neither arrival nor ids may reach the weights.
+ * rounds differently for another order, and neither arrival nor ids may reach the weights. In rows of as many
+ * `columns`: beyond the dimension there is BIAS.
  */
-export function canonicalRows(rows: Rows, dimension: number) {
+export function canonicalRows(rows: Rows, dimension: number, columns = dimension) {
   const bytes = Buffer.from(
     rows.encodings.buffer,
     rows.encodings.byteOffset,
@@ -92,12 +91,9 @@ export function canonicalRows(rows: Rows, dimension: number) {
   order.sort(
     (i, j) => (first[i] as number) - (first[j] as number) || compare(i, j) || label(i) - label(j),
   );
-  const encodings = new Int8Array(rows.encodings.length);
+  const encodings = new Int8Array(order.length * columns).fill(BIAS);
   order.forEach((from, to) => {
-    encodings.set(
-      rows.encodings.subarray(from * dimension, (from + 1) * dimension),
-      to * dimension,
-    );
+    encodings.set(rows.encodings.subarray(from * dimension, (from + 1) * dimension), to * columns);
   });
   return { encodings, labels: order.map(label) };
 }

@@ -40,7 +40,7 @@ export function emptyStatistics(shape: Shape): Statistics {
 }
 
 /** X̃: `encodings` int8 [count, dimension] with the constant feature appended. */
-export function withBias(encodings: Int8Array, count: number, dimension: number): Int8Array {
+function withBias(encodings: Int8Array, count: number, dimension: number): Int8Array {
   const out = new Int8Array(count * (dimension + 1));
   for (let i = 0; i < count; i++) {
     out.set(encodings.subarray(i * dimension, (i + 1) * dimension), i * (dimension + 1));

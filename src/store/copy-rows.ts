@@ -56,6 +56,12 @@ export class CopyRows {
     return this.#string(value);
   }
 
+  /** A bytea of so many bytes, which are to follow what was written here: the last field of the last row. */
+  byteaOf(length: number): this {
+    this.#reserve(4);
+    return this.#int4(length);
+  }
+
   bytea(value: Uint8Array | Int8Array | null): this {
     if (value === null) return this.#null();
     this.#field(value.byteLength);

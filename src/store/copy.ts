@@ -96,12 +96,16 @@ export async function copyRow(client: ClientBase, select: string): Promise<RawRo
   throw new LegonetError('unexpected_rows', 'a query for one row gave several', 'stop');
 }
 
-/** Appends rows in COPY's binary format, without header and trailer, to `table (columns)`. */
-export async function copyInto(client: ClientBase, table: string, rows: Buffer): Promise<void> {
+/** Appends rows in COPY's binary format, without header and trailer, to `table (columns)`; `rows` in any number of parts. */
+export async function copyInto(
+  client: ClientBase,
+  table: string,
+  ...rows: readonly Uint8Array[]
+): Promise<void> {
   const stream = client.query(copyFrom(`COPY ${table} FROM STDIN (FORMAT binary)`));
   const done = finished(stream);
   stream.write(HEADER);
-  stream.write(rows);
+  for (const part of rows) stream.write(part);
   stream.end(TRAILER);
   await done;
 }

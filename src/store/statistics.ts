@@ -193,7 +193,7 @@ export async function keepStatistics(
   }
 }
 
-/** By COPY: a parameter of a megabyte is copied half a dozen times on its way to the socket. */
+/** By COPY, where a parameter of a megabyte is copied half a dozen times on its way to the socket. */
 async function copyStatistics(
   client: ClientBase,
   adapter: number,
@@ -202,15 +202,15 @@ async function copyStatistics(
 ): Promise<void> {
   const sums = encodeStatistics(statistics);
   const through = JSON.stringify(cut);
-  const row = new CopyRows(sums.length + 3 * through.length + 128)
+  const row = new CopyRows(6 * through.length + 64)
     .row(5)
     .int4(adapter)
     .jsonb(through)
     .jsonb(through)
     .int4(statistics.count)
-    .bytea(sums);
+    .byteaOf(sums.length);
   const columns = 'adapter, through, without, count, sums';
-  await copyInto(client, `adapter_statistics (${columns})`, row.bytes());
+  await copyInto(client, `adapter_statistics (${columns})`, row.bytes(), sums);
 }
 
 /** The adapter is the one that the build began with or made, and nothing was taken away or has moved since. */
