@@ -124,18 +124,18 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
     `SELECT ${REPLAYING} AS replaying, (SELECT cut FROM set_cut) AS "setCut",
             (SELECT coalesce(json_object_agg(partition, position::text), '{}') FROM offsets) AS offsets,
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
-            -- One text of all: a thousand rows would take longer than the rest of the plan.
-            (SELECT string_agg(coalesce(weights_digest, ''), ',' ORDER BY adapter) FROM adapters)
-              AS digests,
-            (SELECT string_agg(coalesce(version::text, ''), ',' ORDER BY adapter) FROM adapters)
-              AS "builtIn",
+            a.digests, a."builtIn",
             coalesce((SELECT generation FROM placement), 0) AS generation,
             ARRAY(SELECT DISTINCT request_id FROM deletions WHERE version IS NULL ORDER BY 1)
               AS deletions,
             ARRAY(SELECT DISTINCT traceparent FROM deletions
                   WHERE version IS NULL AND traceparent IS NOT NULL LIMIT ${MAX_LINKS}) AS asked,
             ARRAY(SELECT DISTINCT traceparent FROM dirty_adapters
-                  WHERE traceparent IS NOT NULL LIMIT ${MAX_LINKS}) AS touched`,
+                  WHERE traceparent IS NOT NULL LIMIT ${MAX_LINKS}) AS touched
+     -- One text of all: a thousand rows would take longer than the rest of the plan.
+     FROM (SELECT string_agg(coalesce(weights_digest, ''), ',') AS digests,
+                  string_agg(coalesce(version::text, ''), ',') AS "builtIn"
+           FROM (SELECT version, weights_digest FROM adapters ORDER BY adapter) AS each) AS a`,
   );
   const [row] = counts.rows;
   const deletions = row?.deletions ?? [];
