@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { activate } from '../model/activation.js';
+import { activate, keysOf } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Kernel } from '../model/kernel.js';
-import { keysOf, type Model } from '../model/model.js';
+import type { Model } from '../model/model.js';
 import { type Placing, place } from '../model/placing.js';
 import type { Trainer } from '../model/trainer.js';
 import type { AdapterTask } from './adapter.js';

@@ -1,9 +1,7 @@
 import { workerData } from 'node:worker_threads';
-import { openPinned } from '../engine/trainer.js';
 import { loadWasmKernel } from '../kernel/wasm.js';
-import { activate } from '../model/activation.js';
+import { activate, keysOf } from '../model/activation.js';
 import type { BuiltAdapter } from '../model/build.js';
-import { keysOf } from '../model/model.js';
 import { type Placing, place } from '../model/placing.js';
 import type { Trainer } from '../model/trainer.js';
 import { type Outcome, settle } from '../outcome.js';
@@ -29,9 +27,15 @@ let opened: Promise<Trainer | null> | undefined;
 
 /** Only for builds: TensorFlow takes half a second and 230 MB, and activating needs none of it. */
 const trainer = (): Promise<Trainer | null> => {
-  opened ??= training ? openPinned(training.asked, training.pinned) : Promise.resolve(null);
+  opened ??= openTrainer();
   return opened;
 };
+
+async function openTrainer(): Promise<Trainer | null> {
+  if (!training) return null;
+  const { openPinned } = await import('../engine/trainer.js');
+  return openPinned(training.asked, training.pinned);
+}
 
 /** Nearest adapters of each encoding; see `activate`. */
 export function activateBatch(batch: {

@@ -9,6 +9,12 @@ export type Keys = {
   readonly squares: Float64Array;
 };
 
+/** The keys, where they are known without samples, or were taken from them already. */
+export function keysOf({ keys }: { readonly keys: Keys | null }): Keys {
+  if (keys) return keys;
+  throw new TypeError('the keys follow from samples');
+}
+
 /** `has` tells which adapters have a key: all, by default. Values of the others are to be zeros. */
 export function prepareKeys(
   values: Int8Array,

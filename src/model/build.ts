@@ -1,11 +1,11 @@
-import { activate, keyOf } from './activation.js';
+import { activate, keyOf, keysOf } from './activation.js';
 import { fitAdapter, type Weights, weightsBytes, weightsDigest } from './adapter.js';
 import { withKeysFrom } from './anchors.js';
 import type { AdapterSettings } from './configuration.js';
 import { modelDigest } from './digest.js';
 import type { Kernel } from './kernel.js';
 import { joinKey } from './keyed.js';
-import { keysOf, type Model } from './model.js';
+import type { Model } from './model.js';
 import { fitSoftmax } from './softmax.js';
 import type { Rows, Shape } from './statistics.js';
 import type { Trainer } from './trainer.js';

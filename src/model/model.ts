@@ -33,12 +33,6 @@ export type Model = {
   readonly classIndex: ReadonlyMap<string, number>;
 };
 
-/** The keys, where they are known without samples, or were taken from them already. */
-export function keysOf({ keys }: Pick<Model, 'keys'>): Keys {
-  if (keys) return keys;
-  throw new TypeError('the keys follow from samples');
-}
-
 /** What the configuration's files hold, read and checked against their digests by the caller. */
 export type ModelFiles = {
   readonly keys?: Matrix;

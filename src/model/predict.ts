@@ -1,7 +1,7 @@
-import { activate } from './activation.js';
+import { activate, keysOf } from './activation.js';
 import type { Weights } from './adapter.js';
 import type { Kernel } from './kernel.js';
-import { keysOf, type Model } from './model.js';
+import type { Model } from './model.js';
 
 /** Weights of every adapter in order of id; null for one without members. */
 export type AdapterWeights = readonly (Weights | null)[];

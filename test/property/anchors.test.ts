@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { activate, keyOf, prepareKeys } from '#src/model/activation.js';
+import { activate, keyOf, keysOf, prepareKeys } from '#src/model/activation.js';
 import { anchorKeys, anchorPlaces, withKeysFrom } from '#src/model/anchors.js';
 import { buildModel, membersByAdapter } from '#src/model/build.js';
-import { keysOf } from '#src/model/model.js';
 import { place } from '#src/model/placing.js';
 import type { Rows } from '#src/model/statistics.js';
 import { kernels } from '../support/kernels.js';
