@@ -105,7 +105,7 @@ async function deleteOneByOne(running, from, count = deletions, before = async (
 function instrument(kernel) {
   let spent = 0;
   const measured = { name: kernel.name };
-  for (const name of ['gram', 'outer', 'products', 'solve', 'combine']) {
+  for (const name of ['gram', 'addGram', 'outer', 'products', 'solve', 'combine']) {
     measured[name] = (...args) => {
       const start = performance.now();
       try {

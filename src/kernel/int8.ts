@@ -39,6 +39,33 @@ export function gram(
   });
 }
 
+export function addGram(
+  memory: WorkingMemory,
+  sums: Int32Array,
+  x: Int8Array,
+  rows: number,
+  columns: number,
+  sign: 1 | -1,
+): void {
+  const length = (columns * (columns + 1)) / 2;
+  checkArguments(
+    [rows, columns],
+    [
+      ['sums', sums, length],
+      ['x', x, rows * columns],
+    ],
+  );
+  memory.use({ sums: 4 * length, row: 4 * columns }, ({ int8, ints }, at) => {
+    const [first, row] = [at.sums / 4, at.row / 4];
+    ints.set(sums, first);
+    for (let r = 0; r < rows; r++) {
+      ints.set(x.subarray(r * columns, (r + 1) * columns), row);
+      int8.addSquares(at.sums, at.row, columns, sign);
+    }
+    sums.set(ints.subarray(first, first + length));
+  });
+}
+
 export function outer(
   memory: WorkingMemory,
   x: Int8Array,

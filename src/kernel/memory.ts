@@ -10,6 +10,7 @@ import {
 /** See `assembly/int8.as.ts`. Addresses and lengths are in bytes where they are not counts. */
 type Int8Functions = {
   multiply(a: number, b: number, count: number, pairs: number, c: number, stride: number): void;
+  addSquares(sums: number, row: number, n: number, sign: number): void;
   packColumns(x: number, stride: number, pairs: number, strips: number, out: number): void;
   packRows(x: number, terms: number, out: number): void;
 };

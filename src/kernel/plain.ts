@@ -6,23 +6,48 @@ import { checkArguments, checkTerms, notPositiveDefinite } from './arguments.js'
  * product and each sum is rounded on its own, in float64 (IEEE 754, ties to even). The bits of a NaN,
  * which only an input or an intermediate value beyond the range of float64 can cause, are not defined.
  */
-export const plainKernel: Kernel = { name: 'plain', gram, outer, products, solve, combine };
+export const plainKernel: Kernel = {
+  name: 'plain',
+  gram,
+  addGram,
+  outer,
+  products,
+  solve,
+  combine,
+};
 
 function gram(x: Int8Array, rows: number, columns: number): Int32Array {
   checkArguments([rows, columns], [['x', x, rows * columns]]);
   checkTerms(rows);
   const out = new Int32Array(packedLength(columns));
+  addGram(out, x, rows, columns, 1);
+  return out;
+}
+
+function addGram(
+  sums: Int32Array,
+  x: Int8Array,
+  rows: number,
+  columns: number,
+  sign: 1 | -1,
+): void {
+  checkArguments(
+    [rows, columns],
+    [
+      ['sums', sums, packedLength(columns)],
+      ['x', x, rows * columns],
+    ],
+  );
   for (let r = 0; r < rows; r++) {
     const row = x.subarray(r * columns, (r + 1) * columns);
     let at = 0;
     for (let i = 0; i < columns; i++) {
-      const factor = row[i] as number;
+      const factor = sign * (row[i] as number);
       for (let j = i; j < columns; j++, at++) {
-        out[at] = (out[at] as number) + factor * (row[j] as number);
+        sums[at] = (sums[at] as number) + factor * (row[j] as number);
       }
     }
   }
-  return out;
 }
 
 function outer(x: Int8Array, rows: number, columns: number): Int32Array {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { LegonetError } from '../errors.js';
 import type { Kernel } from '../model/kernel.js';
 import { combine, solve } from './cholesky.js';
-import { gram, outer, products } from './int8.js';
+import { addGram, gram, outer, products } from './int8.js';
 import { compileModules, WorkingMemory } from './memory.js';
 
 export type WasmOptions = {
@@ -28,6 +28,7 @@ export async function loadWasmKernel(options: WasmOptions = {}): Promise<Kernel>
   return {
     name: 'wasm',
     gram: (x, rows, columns) => gram(memory, x, rows, columns),
+    addGram: (sums, x, rows, columns, sign) => addGram(memory, sums, x, rows, columns, sign),
     outer: (x, rows, columns) => outer(memory, x, rows, columns),
     products: (a, p, b, q, columns) => products(memory, a, p, b, q, columns),
     solve: (a, n, rhs, width, ridge) => solve(memory, block, a, n, rhs, width, ridge),

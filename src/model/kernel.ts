@@ -8,6 +8,11 @@ export interface Kernel {
   readonly name: 'wasm' | 'plain';
   /** XᵀX of `x` int8 [rows, columns], packed upper [columns]. rows <= MAX_PRODUCT_TERMS. */
   gram(x: Int8Array, rows: number, columns: number): Int32Array;
+  /**
+   * Adds `sign` times XᵀX of `x` int8 [rows, columns] to `sums` packed upper [columns], in place: for a few rows in less
+   * time than `gram`. As many products in all as a sum holds: MAX_PRODUCT_TERMS.
+   */
+  addGram(sums: Int32Array, x: Int8Array, rows: number, columns: number, sign: 1 | -1): void;
   /** XXᵀ of `x` int8 [rows, columns], packed upper [rows]. columns <= MAX_PRODUCT_TERMS. */
   outer(x: Int8Array, rows: number, columns: number): Int32Array;
   /** ABᵀ of `a` int8 [p, columns] and `b` int8 [q, columns], row-major [p, q]. */

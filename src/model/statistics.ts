@@ -65,17 +65,19 @@ export function accumulate(
   if (count < 0) {
     throw new LegonetError('statistics_negative', 'more members subtracted than added', 'stop');
   }
+  const n = unknowns(shape);
   const sums = sized(statistics.sums, Math.max(count, statistics.count));
   for (let from = 0; from < total; from += PANEL) {
     const size = Math.min(PANEL, total - from);
     const part = rows.encodings.subarray(from * shape.dimension, (from + size) * shape.dimension);
     const x = withBias(part, size, shape.dimension);
-    if (size < FEW) for (let r = 0; r < size; r++) addOuterProduct(sums, x, r, shape, sign);
-    else {
-      const gram = kernel.gram(x, size, unknowns(shape));
+    if (size < FEW && sums instanceof Int32Array) {
+      kernel.addGram(sums.subarray(0, packedLength(n)), x, size, n, sign);
+    } else {
+      const gram = kernel.gram(x, size, n);
       // Nothing has been added yet: what takes the sums' place is a copy.
       if (statistics.count === 0 && from === 0) sums.set(gram);
-      else addGram(sums, gram, sign);
+      else addTo(sums, gram, sign);
     }
     addToClasses(sums, x, rows.labels, from, size, shape, sign);
   }
@@ -84,29 +86,11 @@ export function accumulate(
 
 /** Rows to a kernel call: bounds the copy with the bias column. */
 const PANEL = 8192;
-/** Below so many rows, plain rank-one updates are cheaper than the kernel's transposing and copying. */
+/** Below so many rows, updating sums in place is cheaper than transposing rows and adding up. */
 const FEW = 4;
 
-function addGram(sums: Int32Array | Float64Array, gram: Int32Array, sign: number): void {
+function addTo(sums: Int32Array | Float64Array, gram: Int32Array, sign: number): void {
   for (let i = 0; i < gram.length; i++) sums[i] = (sums[i] as number) + sign * (gram[i] as number);
-}
-
-function addOuterProduct(
-  sums: Int32Array | Float64Array,
-  x: Int8Array,
-  row: number,
-  shape: Shape,
-  sign: number,
-): void {
-  const n = unknowns(shape);
-  const offset = row * n;
-  let at = 0;
-  for (let i = 0; i < n; i++) {
-    const factor = sign * (x[offset + i] as number);
-    for (let j = i; j < n; j++, at++) {
-      sums[at] = (sums[at] as number) + factor * (x[offset + j] as number);
-    }
-  }
 }
 
 /** B: the sum of each class's rows, added up side by side before it is spread over B's columns. */

@@ -90,6 +90,26 @@ describe('the WebAssembly kernel returns the bits of the plain one', () => {
     );
   });
 
+  test('for rows added to sums, and taken away again', () => {
+    fc.assert(
+      fc.property(fc.nat(5), size, kind, seed, (rows, columns, content, s) => {
+        const x = int8(rows * columns, content, s);
+        const before = Int32Array.from({ length: (columns * (columns + 1)) / 2 }, generator(s + 1));
+        const [ours, theirs] = [before.slice(), before.slice()] as const;
+        wasm.addGram(ours, x, rows, columns, 1);
+        plain.addGram(theirs, x, rows, columns, 1);
+        expectSameBits(ours, theirs);
+        const gram = plain.gram(x, rows, columns);
+        expectSameBits(
+          ours,
+          before.map((sum, i) => sum + (gram[i] ?? 0)),
+        );
+        wasm.addGram(ours, x, rows, columns, -1);
+        expectSameBits(ours, before);
+      }),
+    );
+  });
+
   test('for combinations of any shape and content', () => {
     fc.assert(
       fc.property(size, size, fc.nat(13), kind, seed, (rows, columns, width, content, s) => {

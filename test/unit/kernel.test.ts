@@ -21,6 +21,14 @@ describe.each(kernels)('the $name kernel', (kernel) => {
     expect([...kernel.products(x, 3, Int8Array.of(-128, 127), 1, 2)]).toEqual([126, -892, 122]);
   });
 
+  test('adds the products of rows to sums, or takes them away, in place', () => {
+    const sums = Int32Array.of(1, 2, 3);
+    kernel.addGram(sums, Int8Array.of(1, 2, 3, -4), 2, 2, 1);
+    expect([...sums]).toEqual([11, -8, 23]);
+    kernel.addGram(sums, Int8Array.of(3, -4), 1, 2, -1);
+    expect([...sums]).toEqual([2, 4, 7]);
+  });
+
   test('solves a system whose factor is whole numbers exactly', () => {
     // U = [[2, 1, 3], [0, 4, 1], [0, 0, 5]]
     expect(solve([4, 2, 6, 17, 7, 35], [26, 57, 125])).toEqual([1, 2, 3]);
@@ -88,6 +96,9 @@ describe.each(kernels)('the $name kernel', (kernel) => {
     const refused = expect.objectContaining({ code: 'kernel_argument' });
     expect(() => kernel.gram(x, 2, 3)).toThrow(refused);
     expect(() => kernel.outer(x, 2, 2)).toThrow(refused);
+    expect(() => kernel.addGram(new Int32Array(3), x, 2, 2, 1)).toThrow(refused);
+    expect(() => kernel.addGram(new Int32Array(4), x, 2, 2, 1)).toThrow(refused);
+    expect(() => kernel.addGram(new Int32Array(16), x, 1, 5, 1)).toThrow(refused);
     expect(() => kernel.gram(x, 0.5, 10)).toThrow(refused);
     expect(() => kernel.gram(x, -1, -5)).toThrow(refused);
     expect(() => kernel.products(x, 5, x, 4, 1)).toThrow(refused);

@@ -70,6 +70,21 @@ function addTo(c: usize, low: v128, high: v128): void {
   v128.store(c, i32x4.add(v128.load(c, 16), high), 16);
 }
 
+/** Adds `sign` times the products of `row`, int32 [n], with itself to `sums`, int32 packed upper [n]. */
+export function addSquares(sums: usize, row: usize, n: i32, sign: i32): void {
+  for (const end = row + 4 * <usize>n; row < end; row += 4) {
+    const factor = sign * load<i32>(row),
+      four = i32x4.splat(factor);
+    let x = row;
+    for (; x + 16 <= end; x += 16, sums += 16) {
+      v128.store(sums, i32x4.add(v128.load(sums), i32x4.mul(four, v128.load(x))));
+    }
+    for (; x < end; x += 4, sums += 4) {
+      store<i32>(sums, load<i32>(sums) + factor * load<i32>(x));
+    }
+  }
+}
+
 /**
  * Strips whose vectors are the columns of `x`, int8 [2 * pairs, stride]. May read up to seven bytes
  * past a row: vectors beyond the last column hold whatever follows, and their sums are not used.
