@@ -28,7 +28,7 @@ export interface Compute {
 }
 
 /** Adapters at a time: one's content comes while another is computed. */
-const LANES = 2;
+const LANES = 3;
 
 /** Everything on the calling thread, with any kernel; softmax adapters take a trainer. */
 export function inlineCompute(
