@@ -65,7 +65,7 @@ async function deleteOneByOne() {
   const roles = ROLES.map((role) =>
     runRole({ ...service, reached }, role, stop.signal, (_, error) => say(error)),
   );
-  const { time, listening } = timeDeletions(service, stop.signal);
+  const { time, settled, listening } = timeDeletions(service, stop.signal);
   const lanes = await Promise.all(Array.from({ length: THREADS }, () => pool.connect()));
   const thread = () => new Worker(new URL('./support/fit-thread.mjs', import.meta.url));
   const threads = Array.from({ length: THREADS }, thread);
@@ -76,6 +76,7 @@ async function deleteOneByOne() {
       const whole = 1000 * (await time(`r${i}`, `train-${7 * (i + 5)}`));
       const end = { time: performance.now(), ...counter.now() };
       const stages = stagesOf(end.time - whole, end, points);
+      await settled();
       const limits = await limitsOfAdapters(lanes, threads);
       if (i >= 0) rows.push({ stages, whole, ...limits });
     }

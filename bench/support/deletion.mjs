@@ -6,21 +6,25 @@ const POLL_MS = 200;
 
 /**
  * Times deletions from the request to the published version without the sample, in seconds. Each is asked
- * for when the one before is erased from the log too and its sums are kept, so that it has the machine for itself.
+ * for when all is `settled`: the one before is erased from the log too and its sums are kept, so that it has the
+ * machine for itself.
  */
 export function timeDeletions(service, signal) {
   const { url, pool } = service.database;
   const alarm = new Alarm();
   const listening = listen(url, ['legonet_published'], alarm.wake, signal);
-  const time = async (requestId, target) => {
+  const settled = async () => {
     while (await isErasing(pool)) await sleep(5);
     await service.compute.kept();
+  };
+  const time = async (requestId, target) => {
+    await settled();
     const start = performance.now();
     await requestDeletions(service, { requestId, kind: 'sample', targets: [target] });
     while (!(await isPublished(pool, requestId))) await alarm.wait(POLL_MS, signal);
     return (performance.now() - start) / 1000;
   };
-  return { time, listening };
+  return { time, settled, listening };
 }
 
 async function isPublished(pool, requestId) {

@@ -27,7 +27,7 @@ export interface Compute {
   close(): Promise<void>;
 }
 
-/** Adapters at a time: one's content comes while another is computed. */
+/** Adapters at a time: the content of two comes while one is computed. */
 const LANES = 3;
 
 /** Everything on the calling thread, with any kernel; softmax adapters take a trainer. */
