@@ -1,5 +1,4 @@
 // CIFAR-10 encodings as the benches use them; see docs/benchmarks.md.
-import '#src/cli/garbage-collection.js';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import './garbage-collection.js';
 import { run } from './program.js';
 
 // Whoever reads our output may stop when they have seen enough: `legonet versions | head`. What runs is
