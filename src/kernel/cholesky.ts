@@ -1,4 +1,4 @@
-import { checkArguments, notPositiveDefinite } from './arguments.js';
+import { notPositiveDefinite } from './arguments.js';
 import type { Machine, WorkingMemory } from './memory.js';
 
 /** Bytes of a row of a strip (four float64), and of a tile (four such rows). */
@@ -21,13 +21,6 @@ export function solve(
   width: number,
   ridge = 0,
 ): Float64Array {
-  checkArguments(
-    [n, width],
-    [
-      ['a', a, (n * (n + 1)) / 2],
-      ['rhs', rhs, n * width],
-    ],
-  );
   const tiles = Math.ceil(n / 4);
   const front = 4 * tiles - n;
   const strips = Math.ceil(width / 4);
@@ -80,13 +73,6 @@ export function combine(
   c: Float64Array,
   width: number,
 ): Float64Array {
-  checkArguments(
-    [rows, columns, width],
-    [
-      ['x', x, rows * columns],
-      ['c', c, rows * width],
-    ],
-  );
   const tiles = Math.ceil(columns / 4);
   const strips = Math.ceil(width / 4);
   const height = tiles * TILE;

@@ -1,12 +1,13 @@
 import type { Kernel } from '../model/kernel.js';
-import { checkArguments, checkTerms, notPositiveDefinite } from './arguments.js';
+import { packedLength } from '../model/statistics.js';
+import { checked, notPositiveDefinite } from './arguments.js';
 
 /**
  * The definition of the arithmetic, in plain loops. Any other kernel must return these bits. Each
  * product and each sum is rounded on its own, in float64 (IEEE 754, ties to even). The bits of a NaN,
  * which only an input or an intermediate value beyond the range of float64 can cause, are not defined.
  */
-export const plainKernel: Kernel = {
+export const plainKernel: Kernel = checked({
   name: 'plain',
   gram,
   addGram,
@@ -14,11 +15,9 @@ export const plainKernel: Kernel = {
   products,
   solve,
   combine,
-};
+});
 
 function gram(x: Int8Array, rows: number, columns: number): Int32Array {
-  checkArguments([rows, columns], [['x', x, rows * columns]]);
-  checkTerms(rows);
   const out = new Int32Array(packedLength(columns));
   addGram(out, x, rows, columns, 1);
   return out;
@@ -31,13 +30,6 @@ function addGram(
   columns: number,
   sign: 1 | -1,
 ): void {
-  checkArguments(
-    [rows, columns],
-    [
-      ['sums', sums, packedLength(columns)],
-      ['x', x, rows * columns],
-    ],
-  );
   for (let r = 0; r < rows; r++) {
     const row = x.subarray(r * columns, (r + 1) * columns);
     let at = 0;
@@ -51,8 +43,6 @@ function addGram(
 }
 
 function outer(x: Int8Array, rows: number, columns: number): Int32Array {
-  checkArguments([rows, columns], [['x', x, rows * columns]]);
-  checkTerms(columns);
   const out = new Int32Array(packedLength(rows));
   let at = 0;
   for (let i = 0; i < rows; i++) {
@@ -62,14 +52,6 @@ function outer(x: Int8Array, rows: number, columns: number): Int32Array {
 }
 
 function products(a: Int8Array, p: number, b: Int8Array, q: number, columns: number): Int32Array {
-  checkArguments(
-    [p, q, columns],
-    [
-      ['a', a, p * columns],
-      ['b', b, q * columns],
-    ],
-  );
-  checkTerms(columns);
   const out = new Int32Array(p * q);
   for (let i = 0; i < p; i++) {
     for (let j = 0; j < q; j++) out[i * q + j] = dot(a, i * columns, b, j * columns, columns);
@@ -90,13 +72,6 @@ function solve(
   width: number,
   ridge = 0,
 ): Float64Array {
-  checkArguments(
-    [n, width],
-    [
-      ['a', a, packedLength(n)],
-      ['rhs', rhs, n * width],
-    ],
-  );
   const u = new Float64Array(a);
   for (let i = 0; i < n; i++) u[start(i, n)] = (u[start(i, n)] as number) + ridge;
   const w = rhs.slice();
@@ -160,13 +135,6 @@ function combine(
   c: Float64Array,
   width: number,
 ): Float64Array {
-  checkArguments(
-    [rows, columns, width],
-    [
-      ['x', x, rows * columns],
-      ['c', c, rows * width],
-    ],
-  );
   const out = new Float64Array(columns * width);
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
@@ -179,8 +147,6 @@ function combine(
   }
   return out;
 }
-
-const packedLength = (n: number): number => (n * (n + 1)) / 2;
 
 /** Where row i of a packed upper matrix [n] starts: at its diagonal element. */
 const start = (i: number, n: number): number => packedLength(n) - packedLength(n - i);

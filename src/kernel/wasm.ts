@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { LegonetError } from '../errors.js';
 import type { Kernel } from '../model/kernel.js';
+import { checked } from './arguments.js';
 import { combine, solve } from './cholesky.js';
 import { addGram, gram, outer, products } from './int8.js';
 import { compileModules, WorkingMemory } from './memory.js';
@@ -25,7 +26,7 @@ export async function loadWasmKernel(options: WasmOptions = {}): Promise<Kernel>
   }
   const modules = await compileModules((name) => readFile(new URL(`./${name}`, import.meta.url)));
   const memory = new WorkingMemory(modules);
-  return {
+  return checked({
     name: 'wasm',
     gram: (x, rows, columns) => gram(memory, x, rows, columns),
     addGram: (sums, x, rows, columns, sign) => addGram(memory, sums, x, rows, columns, sign),
@@ -33,5 +34,5 @@ export async function loadWasmKernel(options: WasmOptions = {}): Promise<Kernel>
     products: (a, p, b, q, columns) => products(memory, a, p, b, q, columns),
     solve: (a, n, rhs, width, ridge) => solve(memory, block, a, n, rhs, width, ridge),
     combine: (x, rows, columns, c, width) => combine(memory, x, rows, columns, c, width),
-  };
+  });
 }
