@@ -8,7 +8,7 @@ import { writeSets } from '../store/sets-write.js';
 import { type Traced, traced } from '../tracing.js';
 import { announce } from './announce.js';
 import { declareIntent, recordVersion } from './attest.js';
-import { commitVersion, type NewVersion, type Rebuilt } from './commit.js';
+import { APPLY_REQUESTS, commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
 import { type BuildCut, takeCut } from './cut.js';
 import { EntryTree } from './entry-tree.js';
@@ -218,11 +218,8 @@ async function applyWithoutBuild(
   plan: BuildPlan,
   version: number,
 ): Promise<void> {
-  await pool.query(
-    `WITH applied AS (
-       UPDATE deletions SET version = $1
-       WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
-     ) SELECT pg_notify('legonet_published', '')`,
-    [version, JSON.stringify(cutJson(plan.cut))],
-  );
+  await pool.query(`WITH ${APPLY_REQUESTS} SELECT pg_notify('legonet_published', '')`, [
+    version,
+    JSON.stringify(cutJson(plan.cut)),
+  ]);
 }

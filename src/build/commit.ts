@@ -2,7 +2,7 @@ import { LegonetError } from '../errors.js';
 import type { BuiltAdapter } from '../model/build.js';
 import { byteaArray, int4Array, textArray } from '../store/arrays.js';
 import { type Queryable, queryPrepared } from '../store/database.js';
-import { lockAdapters } from '../store/statistics.js';
+import { lockAdapters } from '../store/row-locks.js';
 import type { Intent } from './attest.js';
 import { type BuildPlan, cutJson } from './plan.js';
 import type { SetsAtCut } from './sets.js';
@@ -40,18 +40,8 @@ export async function commitVersion(client: Queryable, next: NewVersion): Promis
   await lockAdapters(client, rebuilt);
   await insertVersion(client, next, rebuilt);
   await insertRevisions(client, next);
+  await applyRequests(client, next);
   await clearMarks(client, next, rebuilt);
-  await queryPrepared(
-    client,
-    `WITH applied AS (
-       UPDATE deletions d SET version = $1
-       WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
-     )
-     UPDATE evidence e SET applied_in = $1 FROM tombstones t
-     WHERE e.applied_in IS NULL AND t.sample_id = e.sample_id
-       AND t.position < coalesce(($2::jsonb ->> t.partition::text)::bigint, 0)`,
-    [next.version, JSON.stringify(cutJson(next.plan.cut))],
-  );
   return retire(client, next);
 }
 
@@ -126,6 +116,27 @@ async function insertHandedIn(client: Queryable, build: string, adapters: readon
   );
 }
 
+/** Requests that a cut ($2) covers are met by version $1: a part of a WITH. */
+export const APPLY_REQUESTS = `asked AS (
+    SELECT request_id, kind, target FROM deletions
+    WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
+    ORDER BY request_id, kind, target FOR NO KEY UPDATE
+  ), applied AS (
+    UPDATE deletions d SET version = $1 FROM asked a
+    WHERE d.request_id = a.request_id AND d.kind = a.kind AND d.target = a.target
+  )`;
+
+async function applyRequests(client: Queryable, { version, plan }: NewVersion): Promise<void> {
+  await queryPrepared(
+    client,
+    `WITH ${APPLY_REQUESTS}
+     UPDATE evidence e SET applied_in = $1 FROM tombstones t
+     WHERE e.applied_in IS NULL AND t.sample_id = e.sample_id
+       AND t.position < coalesce(($2::jsonb ->> t.partition::text)::bigint, 0)`,
+    [version, JSON.stringify(cutJson(plan.cut))],
+  );
+}
+
 /** Only marks that the cut covers: a sample projected while the build ran keeps its adapters dirty. */
 async function clearMarks(client: Queryable, { plan }: NewVersion, rebuilt: number[]) {
   await queryPrepared(
@@ -149,12 +160,16 @@ async function retire(client: Queryable, { version, plan }: NewVersion): Promise
        DELETE FROM removals
        WHERE position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
        RETURNING *
+     ), holding AS (
+       SELECT version FROM versions v
+       WHERE v.version < $1 AND v.retired_at IS NULL AND EXISTS
+         (SELECT FROM applied a
+          WHERE a.content_position < coalesce((v.cut ->> a.content_partition::text)::bigint, 0)
+            AND a.position >= coalesce((v.cut ->> a.partition::text)::bigint, 0))
+       ORDER BY version FOR NO KEY UPDATE
      )
-     UPDATE versions v SET retired_at = now(), retired_by = $1
-     WHERE v.version < $1 AND v.retired_at IS NULL AND EXISTS
-       (SELECT FROM applied a
-        WHERE a.content_position < coalesce((v.cut ->> a.content_partition::text)::bigint, 0)
-          AND a.position >= coalesce((v.cut ->> a.partition::text)::bigint, 0))
+     UPDATE versions v SET retired_at = now(), retired_by = $1 FROM holding h
+     WHERE v.version = h.version
      RETURNING v.version`,
     [version, JSON.stringify(cutJson(plan.cut))],
   );

@@ -5,7 +5,7 @@ import { int4Array, int8Array } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
 import { PROJECTION } from '../store/lock.js';
 import { UNPLACED } from '../store/placement.js';
-import { lockAdapters } from '../store/statistics.js';
+import { lockAdapters } from '../store/row-locks.js';
 import { readKeys, renewAnchors } from './anchors.js';
 import type { Compute } from './compute.js';
 import { readSetCut } from './plan.js';

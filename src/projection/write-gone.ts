@@ -93,7 +93,9 @@ async function writeErasures(client: Queryable, changes: Changes): Promise<void>
     `UPDATE tombstones t
      SET erased_at = CASE WHEN EXISTS (SELECT FROM erasures e WHERE e.key = t.sample_id) THEN NULL
                           ELSE coalesce(erased_at, now()) END
-     WHERE sample_id = ANY($1::text[])`,
+     FROM (SELECT sample_id FROM tombstones WHERE sample_id = ANY($1::text[])
+           ORDER BY sample_id FOR UPDATE) AS named
+     WHERE t.sample_id = named.sample_id`,
     [keys],
   );
   await queryPrepared(

@@ -1,3 +1,4 @@
+import { byteaArray, int4Array, int8Array, textArray } from '../store/arrays.js';
 import { type Queryable, queryPrepared } from '../store/database.js';
 import type { Changes, RequestRef, RequestRow } from './changes.js';
 
@@ -10,46 +11,66 @@ export type Requests = {
 };
 
 export async function writeRequests(client: Queryable, { requests }: Changes): Promise<Requests> {
-  const fresh: RequestRow[] = [];
+  const first = new Map<string, RequestRow>();
+  for (const row of requests) if (!first.has(keyOf(row))) first.set(keyOf(row), row);
+  const recorded = await record(client, [...first.values()]);
+  const fresh = [...first].flatMap(([key, row]) => (recorded.get(key)?.inserted ? [row] : []));
   const onRecord = new Map<Uint8Array, Uint8Array>();
   for (const row of requests) {
-    const { commitment, inserted } = await writeRequest(client, row);
-    if (inserted) fresh.push(row);
-    onRecord.set(row.sealed.commitment, commitment);
+    const own = row.sealed.commitment;
+    onRecord.set(own, recorded.get(keyOf(row))?.commitment ?? own);
   }
   const commitmentOf = ({ commitment }: RequestRef) =>
     commitment && (onRecord.get(commitment) ?? commitment);
   return { fresh, commitmentOf };
 }
 
-async function writeRequest(client: Queryable, row: RequestRow) {
-  const { request, sealed, kind, target, at, loggedAt, removed, traceparent } = row;
-  const { rows } = await queryPrepared<{ commitment: Buffer; inserted: boolean }>(
+/** Ids have no control characters. */
+const join = (requestId: string, kind: string, target: string): string =>
+  `${requestId}\n${kind}\n${target}`;
+const keyOf = ({ request, kind, target }: RequestRow): string =>
+  join(request.requestId, kind, target);
+
+type Recorded = { readonly commitment: Buffer; readonly inserted: boolean };
+type RecordedRow = Recorded & { request_id: string; kind: string; target: string };
+
+/** Inserts them, in the order of their keys, unless they are there. */
+async function record(
+  client: Queryable,
+  rows: readonly RequestRow[],
+): Promise<ReadonlyMap<string, Recorded>> {
+  if (rows.length === 0) return new Map();
+  const found = await queryPrepared<RecordedRow>(
     client,
     `INSERT INTO deletions AS d (request_id, kind, target, reason, requested_at, partition, position,
                                  removed, logged_at, traceparent, deadline, salt, commitment)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int[],
+                          $7::int8[], $8::int[], $9::int8[], $10::text[], $11::int8[], $12::bytea[],
+                          $13::bytea[])
+       AS r(request_id, kind, target, reason, requested_at, partition, position, removed, logged_at,
+            traceparent, deadline, salt, commitment)
+     ORDER BY request_id COLLATE "C", kind, target COLLATE "C"
      ON CONFLICT (request_id, kind, target) DO UPDATE
        SET deadline = coalesce(d.deadline, excluded.deadline), salt = coalesce(d.salt, excluded.salt),
            commitment = coalesce(d.commitment, excluded.commitment)
-     RETURNING commitment, xmax = 0 AS inserted`,
+     RETURNING request_id, kind, target, commitment, xmax = 0 AS inserted`,
     [
-      request.requestId,
-      kind,
-      target,
-      request.reason ?? null,
-      request.requestedAt ?? null,
-      at.partition,
-      at.position,
-      removed,
-      loggedAt,
-      traceparent,
-      sealed.deadline,
-      sealed.salt,
-      sealed.commitment,
+      textArray(rows.map(({ request }) => request.requestId)),
+      textArray(rows.map(({ kind }) => kind)),
+      textArray(rows.map(({ target }) => target)),
+      textArray(rows.map(({ request }) => request.reason ?? null)),
+      int8Array(rows.map(({ request }) => request.requestedAt ?? null)),
+      int4Array(rows.map(({ at }) => at.partition)),
+      int8Array(rows.map(({ at }) => at.position)),
+      int4Array(rows.map(({ removed }) => removed)),
+      int8Array(rows.map(({ loggedAt }) => loggedAt)),
+      textArray(rows.map(({ traceparent }) => traceparent)),
+      int8Array(rows.map(({ sealed }) => sealed.deadline)),
+      byteaArray(rows.map(({ sealed }) => sealed.salt)),
+      byteaArray(rows.map(({ sealed }) => sealed.commitment)),
     ],
   );
-  return { commitment: rows[0]?.commitment ?? sealed.commitment, inserted: rows[0]?.inserted };
+  return new Map(found.rows.map((row) => [join(row.request_id, row.kind, row.target), row]));
 }
 
 /** Where the log has those that removed nothing. */
@@ -58,11 +79,18 @@ export async function placeRequests(
   entries: ReadonlyMap<RequestRow, number>,
   batch: bigint,
 ): Promise<void> {
-  for (const [{ request, kind, target }, entry] of entries) {
-    await client.query(
-      `UPDATE deletions SET leaf_batch = $4, leaf_entry = $5
-       WHERE request_id = $1 AND kind = $2 AND target = $3`,
-      [request.requestId, kind, target, batch, entry],
-    );
-  }
+  if (entries.size === 0) return;
+  const rows = [...entries.keys()];
+  await client.query(
+    `UPDATE deletions d SET leaf_batch = $1, leaf_entry = e.entry
+     FROM unnest($2::text[], $3::text[], $4::text[], $5::int[]) AS e(request_id, kind, target, entry)
+     WHERE d.request_id = e.request_id AND d.kind = e.kind AND d.target = e.target`,
+    [
+      batch,
+      textArray(rows.map(({ request }) => request.requestId)),
+      textArray(rows.map(({ kind }) => kind)),
+      textArray(rows.map(({ target }) => target)),
+      int4Array([...entries.values()]),
+    ],
+  );
 }

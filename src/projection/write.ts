@@ -4,7 +4,8 @@ import type { Shape } from '../model/statistics.js';
 import { byteaArray, int4Array, int8Array, textArray } from '../store/arrays.js';
 import { type Queryable, queryPrepared } from '../store/database.js';
 import { UNPLACED } from '../store/placement.js';
-import { lockAdapters, type RemovedMember, subtractRemoved } from '../store/statistics.js';
+import { lockAdapters } from '../store/row-locks.js';
+import { type RemovedMember, subtractRemoved } from '../store/statistics.js';
 import { queueEntries } from '../store/tlog-queue.js';
 import type { Changes, Position, SampleChange, StoredSample } from './changes.js';
 import { leavesOf, placeOf } from './leaves.js';
@@ -36,9 +37,6 @@ export async function write(
   changes: Changes,
   last: Mark,
 ): Promise<void> {
-  const requests = await writeRequests(client, changes);
-  const leaves = leavesOf(changes, requests);
-  const batch = leaves.entries.length > 0 ? await queueEntries(client, leaves.entries) : 0n;
   // What only repeats something known has left its row as it was.
   const samples = changes.samples.filter(({ before, after }) => before !== after);
   const moved = samples.filter(({ before, after }) => !samePlace(before, after));
@@ -47,15 +45,20 @@ export async function write(
     return before && by ? [{ ...before, sampleId, by }] : [];
   });
   const added = moved.flatMap(({ after }) => (after ? [after] : []));
-  if (removed.length > 0) await remove(client, arithmetic, removed, last);
+  const members = membersOf(removed);
+  // Before the requests: rows are locked in one order.
+  await lockAdapters(client, [...new Set(members.map(({ adapter }) => adapter))]);
+  const requests = await writeRequests(client, changes);
+  const leaves = leavesOf(changes, requests);
+  const batch = leaves.entries.length > 0 ? await queueEntries(client, leaves.entries) : 0n;
+  if (removed.length > 0) await remove(client, arithmetic, removed, members, last);
   // What came and was deleted within the batch changes no set; its deletion too is shown by a version.
-  await markDirty(client, passing(changes), last, true);
+  await markDirty(client, [...removed, ...passing(changes)], added.map(toPlace), last);
   await deleteSamples(client, samples);
   const leafOf = (sample: StoredSample) => placeOf(sample, leaves, batch);
   await insertSamples(client, samples, leafOf, arithmetic.anchorOf);
   await insertMemberships(client, added.filter(isPlaced));
   await keepContent(client, added);
-  await markDirty(client, added.map(toPlace), last, false);
   await writeSubjects(client, samples);
   await writeGone(client, changes, requests);
   await writeEvidence(client, changes, requests, leaves, batch);
@@ -82,18 +85,21 @@ const toPlace = (sample: StoredSample) =>
 const samePlace = (a: StoredSample | null, b: StoredSample | null): boolean =>
   a?.at.partition === b?.at.partition && a?.at.position === b?.at.position;
 
-async function remove(
-  client: ClientBase,
-  { kernel, shape, handOver }: Arithmetic,
-  removed: readonly RemovedSample[],
-  last: Mark,
-): Promise<void> {
-  const members: RemovedMember[] = removed
+const membersOf = (removed: readonly RemovedSample[]): RemovedMember[] =>
+  removed
     .filter(isPlaced)
     .flatMap(({ at, label, encoding, adapters }) =>
       adapters.map((adapter) => ({ ...at, adapter, label, encoding })),
     );
-  await lockAdapters(client, [...new Set(members.map(({ adapter }) => adapter))]);
+
+/** The adapters' rows must be locked. */
+async function remove(
+  client: ClientBase,
+  { kernel, shape, handOver }: Arithmetic,
+  removed: readonly RemovedSample[],
+  members: readonly RemovedMember[],
+  last: Mark,
+): Promise<void> {
   if (!handOver(removed)) await subtractRemoved(client, kernel, shape, members, last);
   const places = [
     int4Array(members.map(({ partition }) => partition)),
@@ -126,7 +132,6 @@ async function remove(
       textArray(removed.map(({ adapters }) => `{${adapters.join(',')}}`)),
     ],
   );
-  await markDirty(client, removed, last, true);
 }
 
 /** Content that is there again, in a replay, was not removed. */
@@ -139,26 +144,33 @@ async function keepContent(client: Queryable, added: readonly StoredSample[]): P
   );
 }
 
-/** Marks in order of adapter, so that no two transactions wait for each other. */
+/** Marks, in order of adapter, those whose members go and those to which some come. */
 async function markDirty(
   client: Queryable,
-  samples: readonly StoredSample[],
+  removed: readonly StoredSample[],
+  added: readonly StoredSample[],
   last: Mark,
-  removal: boolean,
 ): Promise<void> {
-  const marked = new Set<number>();
-  for (const { adapters } of samples) for (const adapter of adapters) marked.add(adapter);
-  if (marked.size === 0) return;
+  const marks = new Map<number, boolean>();
+  for (const { adapters } of added) for (const adapter of adapters) marks.set(adapter, false);
+  for (const { adapters } of removed) for (const adapter of adapters) marks.set(adapter, true);
+  if (marks.size === 0) return;
   await queryPrepared(
     client,
     `INSERT INTO dirty_adapters AS d (adapter, partition, position, removed, traceparent)
-     SELECT adapter, $2, $3, CASE WHEN $4 THEN $3::int8 END, $5
-     FROM unnest($1::int[]) AS adapter ORDER BY adapter
+     SELECT adapter, $3, $4, CASE WHEN removal THEN $4::int8 END, $5
+     FROM unnest($1::int[], $2::bool[]) AS m(adapter, removal) ORDER BY adapter
      ON CONFLICT (adapter, partition) DO UPDATE
        SET position = excluded.position, removed = coalesce(excluded.removed, d.removed),
            resealed = false,
            traceparent = coalesce(excluded.traceparent, d.traceparent)`,
-    [int4Array([...marked]), last.partition, last.position, removal, last.traceparent],
+    [
+      int4Array([...marks.keys()]),
+      [...marks.values()],
+      last.partition,
+      last.position,
+      last.traceparent,
+    ],
   );
 }
 
@@ -206,6 +218,8 @@ async function writeRestatements(client: Queryable, { restatements }: Changes): 
   await client.query(
     `INSERT INTO restatements AS r (sample_id, partition, position, raw)
      SELECT * FROM unnest($1::text[], $2::int[], $3::int8[], $4::bool[])
+       AS w(sample_id, partition, position, raw)
+     ORDER BY sample_id COLLATE "C", partition
      ON CONFLICT (sample_id, partition) DO UPDATE
        SET position = excluded.position, raw = r.raw OR excluded.raw`,
     [

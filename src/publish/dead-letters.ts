@@ -24,11 +24,16 @@ export async function announceDeadLetters(options: PublishOptions): Promise<void
       }),
     );
     reached('announce.after');
-    await database.pool.query(
-      `UPDATE dead_letters d SET announced_at = now()
-       FROM unnest($1::int8[], $2::int8[]) AS a(id, revision)
-       WHERE d.id = a.id AND d.revision = a.revision`,
+    const { rowCount: told } = await database.pool.query(
+      // Those that the projection is changing are told again: it may hold some, and come to others later.
+      `WITH told AS (
+         SELECT id FROM dead_letters JOIN unnest($1::int8[], $2::int8[]) AS a(id, revision)
+           USING (id, revision)
+         FOR UPDATE OF dead_letters SKIP LOCKED
+       )
+       UPDATE dead_letters d SET announced_at = now() FROM told WHERE d.id = told.id`,
       [int8Array(letters.map(({ id }) => id)), int8Array(letters.map(({ revision }) => revision))],
     );
+    if (!told) return;
   }
 }

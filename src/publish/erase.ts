@@ -4,6 +4,7 @@ import type { Erasure, ErasureProgress } from '../log/event-log.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import { type Database, transaction } from '../store/database.js';
 import { readOffsets } from '../store/offsets.js';
+import { lockErasures } from '../store/row-locks.js';
 import type { PublishOptions } from './options.js';
 
 type ErasureRow = {
@@ -95,6 +96,8 @@ async function save(
   const declared = progress.filter(({ erased }) => !erased);
   const erased = progress.filter((one) => one.erased);
   await transaction(pool, async (client) => {
+    // A batch that is being projected may have met more of a deleted sample.
+    await lockErasures(client, progress);
     await client.query(
       `UPDATE erasures e SET declared_position = d.declared, declared_at = now()
        FROM unnest($1::text[], $2::int[], $3::int8[], $4::int8[], $5::int8[])

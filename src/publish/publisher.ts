@@ -50,8 +50,10 @@ export async function publishPending(options: PublisherOptions): Promise<number[
         client,
         `WITH sent AS (
            UPDATE outbox SET published_at = now() WHERE id = ANY($1::int8[])
+         ), known AS (
+           SELECT version FROM versions WHERE version = ANY($2) ORDER BY version FOR NO KEY UPDATE
          ), published AS (
-           UPDATE versions SET published_at = now() WHERE version = ANY($2)
+           UPDATE versions v SET published_at = now() FROM known k WHERE v.version = k.version
          ) SELECT pg_notify('legonet_published', '')`,
         [int8Array(rows.map(({ id }) => id)), published],
       );

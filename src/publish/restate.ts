@@ -67,8 +67,14 @@ export async function restate(options: RestateOptions): Promise<void> {
 /** A record that came meanwhile has a later position: its sample is to be written again. */
 async function forget(client: Queryable, rows: readonly Row[]): Promise<void> {
   await client.query(
-    `DELETE FROM restatements r USING unnest($1::text[], $2::int[], $3::int8[]) AS d(id, partition, position)
-     WHERE r.sample_id = d.id AND r.partition = d.partition AND r.position = d.position`,
+    `WITH written AS (
+       SELECT sample_id, partition
+       FROM restatements JOIN unnest($1::text[], $2::int[], $3::int8[])
+         AS d(sample_id, partition, position) USING (sample_id, partition, position)
+       ORDER BY sample_id, partition FOR UPDATE OF restatements
+     )
+     DELETE FROM restatements r USING written w
+     WHERE r.sample_id = w.sample_id AND r.partition = w.partition`,
     [
       textArray(rows.map((row) => row.sample_id)),
       int4Array(rows.map((row) => row.partition)),

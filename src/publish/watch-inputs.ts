@@ -1,6 +1,7 @@
 import type { Place } from '../log/event-log.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
+import { lockRetained } from '../store/row-locks.js';
 
 /** A raw input's sample, its last record that the projection has seen, and the one written after it. */
 export type Restated = {
@@ -26,25 +27,31 @@ export async function watchInputs(
   if (restated.length === 0) return;
   const last = lastOfEach(restated);
   const partitions = int4Array([...last.keys()]);
+  const retained = await lockRetained(
+    client,
+    [...last.values()].map(({ sampleId }) => sampleId),
+  );
   const { rows: replaced } = await client.query<{ partition: number; since: string }>(
-    `WITH replaced AS (
-       DELETE FROM erasures WHERE restated AND partition = ANY($1::int[])
+    `WITH former AS (
+       SELECT key, partition FROM erasures WHERE restated AND partition = ANY($1::int[])
          AND since > now() - $2 * interval '1 millisecond'
-       RETURNING partition, since
+       ORDER BY key, partition FOR UPDATE
+     ), replaced AS (
+       DELETE FROM erasures e USING former f WHERE e.key = f.key AND e.partition = f.partition
+       RETURNING e.partition, e.since
      ) SELECT partition, min(since)::text AS since FROM replaced GROUP BY partition`,
     [partitions, deadlineMs / TO_A_DEADLINE],
   );
   const since = new Map(replaced.map((row) => [row.partition, row.since]));
-  const all = [...last.values()];
+  // A sample deleted meanwhile has an erasure of its own; its record stands for the others as well.
+  const all = [...last.values()].filter(({ sampleId }) => retained.has(sampleId));
   await client.query(
-    // A sample deleted meanwhile has an erasure of its own, or will; its record stands for the others as well.
     `INSERT INTO erasures AS e (key, partition, first_position, last_position, declared_position,
                                 declared_at, restated, since)
      SELECT r.key, r.partition, r.position, r.position, r.by, now(), true,
             coalesce(r.since::timestamptz, now())
      FROM unnest($1::text[], $2::int[], $3::int8[], $4::int8[], $5::text[])
        AS r(key, partition, position, by, since)
-     WHERE EXISTS (SELECT FROM samples s WHERE s.sample_id = r.key)
      ON CONFLICT (key, partition) DO UPDATE
        SET first_position = excluded.first_position, last_position = excluded.last_position,
            declared_position = excluded.declared_position, declared_at = excluded.declared_at,
@@ -52,7 +59,7 @@ export async function watchInputs(
        WHERE e.restated`,
     [
       textArray(all.map(({ sampleId }) => sampleId)),
-      partitions,
+      int4Array(all.map(({ partition }) => partition)),
       int8Array(all.map(({ position }) => position)),
       int8Array(all.map(({ by }) => by.position)),
       textArray(all.map(({ partition }) => since.get(partition) ?? null)),

@@ -12,6 +12,7 @@ import {
 import { copyInto, copyRow } from './copy.js';
 import { CopyRows } from './copy-rows.js';
 import { type Queryable, queryPrepared } from './database.js';
+import { lockAdapters } from './row-locks.js';
 
 /*
  * Kept statistics are the sums over an adapter's members with positions before `through`, less those that
@@ -48,15 +49,6 @@ export type RemovedMember = {
  */
 const MAX_SUBTRACTIONS = 64;
 const SUBTRACT_FROM = 4;
-
-/** Locks adapters' rows in order of id, so that no two transactions wait for each other. */
-export async function lockAdapters(client: Queryable, adapters: readonly number[]): Promise<void> {
-  await queryPrepared(
-    client,
-    'SELECT FROM adapters WHERE adapter = ANY($1) ORDER BY adapter FOR UPDATE',
-    [adapters],
-  );
-}
 
 export async function readStatistics(
   client: ClientBase,

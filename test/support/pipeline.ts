@@ -157,7 +157,13 @@ export class Pipeline {
     const { database, log } = this;
     if (this.#erases) return;
     await eraseFromLog({ database, log, topic: TOPIC });
-    await restate({ database, log, topic: TOPIC, model: this.#model, erasureDeadlineMs: DAY_MS });
+    await this.restate();
+  }
+
+  restate(): Promise<void> {
+    const { database, log } = this;
+    const erasureDeadlineMs = DAY_MS;
+    return restate({ database, log, topic: TOPIC, model: this.#model, erasureDeadlineMs });
   }
 
   /** Where the log compacts: everything that is projected, compacted, and the publisher sees it. */
