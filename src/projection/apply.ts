@@ -5,7 +5,7 @@ import { anchorPlaces } from '../model/anchors.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type Database, sqlState, transaction } from '../store/database.js';
-import { PROJECTION } from '../store/lock.js';
+import { PROJECTION, SIDE_BY_SIDE } from '../store/lock.js';
 import { handOver } from '../store/removed-members.js';
 import type { Changes } from './changes.js';
 import { fold, type Item } from './fold.js';
@@ -171,7 +171,6 @@ const NOT_ALONE = Symbol('not alone');
 
 /** Tables that grow from nothing look small to the planner for too long: it would read them whole. */
 const BY_INDEX = 'SET LOCAL enable_seqscan = off';
-const SIDE_BY_SIDE = `SELECT pg_advisory_xact_lock_shared(${PROJECTION.join(', ')})`;
 const ALONE = `SELECT pg_advisory_xact_lock(${PROJECTION.join(', ')})`;
 
 async function applyUnstorable(

@@ -1,7 +1,7 @@
 import type { Place } from '../log/event-log.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
-import { lockRetained } from '../store/row-locks.js';
+import { holdRetained } from '../store/row-locks.js';
 
 /** A raw input's sample, its last record that the projection has seen, and the one written after it. */
 export type Restated = {
@@ -27,7 +27,7 @@ export async function watchInputs(
   if (restated.length === 0) return;
   const last = lastOfEach(restated);
   const partitions = int4Array([...last.keys()]);
-  const retained = await lockRetained(
+  const retained = await holdRetained(
     client,
     [...last.values()].map(({ sampleId }) => sampleId),
   );

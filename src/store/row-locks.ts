@@ -1,5 +1,6 @@
 import { int4Array, textArray } from './arrays.js';
 import { type Queryable, queryPrepared } from './database.js';
+import { SIDE_BY_SIDE } from './lock.js';
 
 /*
  * Rows that several transactions change are locked in one order, so that no two ever wait for each other: samples,
@@ -15,14 +16,17 @@ export async function lockAdapters(client: Queryable, adapters: readonly number[
   );
 }
 
-/** Returns those of the samples that are retained, and that stay so until the transaction ends. */
-export async function lockRetained(
+/**
+ * Returns those of the samples that are retained, and that stay so until the transaction ends: call it first. Their rows
+ * cannot be locked, for content from another partition replaces one, and who has waited for it finds none.
+ */
+export async function holdRetained(
   client: Queryable,
   samples: readonly string[],
 ): Promise<ReadonlySet<string>> {
+  await client.query(SIDE_BY_SIDE);
   const { rows } = await client.query<{ sample_id: string }>(
-    `SELECT sample_id FROM samples WHERE sample_id = ANY($1::text[])
-     ORDER BY sample_id FOR KEY SHARE`,
+    'SELECT sample_id FROM samples WHERE sample_id = ANY($1::text[])',
     [textArray(samples)],
   );
   return new Set(rows.map((row) => row.sample_id));

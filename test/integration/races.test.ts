@@ -1,0 +1,100 @@
+import type pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sampleIngested } from '#src/events/cloud-event.js';
+import type { LogRecord } from '#src/events/record.js';
+import { loadWasmKernel } from '#src/kernel/wasm.js';
+import type { NewRecord } from '#src/log/event-log.js';
+import { apply } from '#src/projection/apply.js';
+import { prepare } from '#src/projection/prepare.js';
+import { connect } from '#src/store/database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { toNewRecord } from '../support/history.js';
+import { tinyModel } from '../support/models.js';
+import { Pipeline } from '../support/pipeline.js';
+
+/* What one transaction decides while another, which it has not seen, changes what it decides by. */
+
+const model = tinyModel({ adapters: 2, activated: 2 });
+const kernel = await loadWasmKernel();
+
+let made: TestDatabase;
+let pipeline: Pipeline;
+let other: pg.Client;
+
+beforeEach(async () => {
+  made = await createTestDatabase();
+  pipeline = new Pipeline(made.url, model, kernel, true);
+  other = await connect(made.url);
+  await pipeline.begin();
+});
+afterEach(async () => {
+  await other.end();
+  await pipeline.close();
+  await made.drop();
+});
+
+const query = (sql: string) => pipeline.database.pool.query(sql);
+const meta = (id: string) => ({ id, source: 'urn:test', time: '2024-01-01T12:00:00Z' });
+const ingest = (sampleId: string) =>
+  toNewRecord(
+    sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4] }, meta(`i-${sampleId}`)),
+  );
+
+const WAITING = `SELECT FROM pg_stat_activity
+  WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+const isWaiting = async () => (await other.query(WAITING)).rowCount === 1;
+
+type Started = { readonly end: Promise<unknown> };
+
+/** Starts what others may hold up; resolves when they do, or when it is done. */
+async function start(work: () => Promise<unknown>): Promise<Started> {
+  let ended = false;
+  const end = work().finally(() => {
+    ended = true;
+  });
+  end.catch(() => {});
+  await expect.poll(async () => ended || isWaiting(), { timeout: 20_000 }).toBe(true);
+  return { end };
+}
+
+/** Projects records of a partition, as the process that has it does, and nothing else; `within` before its commit. */
+async function project(
+  [partition, from]: readonly [number, bigint],
+  given: readonly NewRecord[],
+  within = async () => {},
+) {
+  const records = given.map(
+    (one, i): LogRecord => ({
+      partition,
+      position: from + BigInt(i),
+      key: one.key,
+      value: one.value,
+      headers: one.headers ?? {},
+      time: 0n,
+    }),
+  );
+  const prepared = await prepare(
+    {
+      model,
+      activate: async (_, count) => Int32Array.from({ length: 2 * count }, (_, i) => i % 2),
+      encoder: null,
+      erasureDeadlineMs: 1000,
+    },
+    records,
+  );
+  const { database } = pipeline;
+  const options = { database, model, kernel, compacts: true, rewrite: within };
+  await apply(options, { partition, next: from }, prepared);
+}
+
+test('raw inputs are watched, though another partition has met their sample meanwhile', async () => {
+  await project([0, 0n], [ingest('s')]);
+  await query(`INSERT INTO restatements VALUES ('s', 0, 0, true)`);
+  let restating: Started | undefined;
+  await project([1, 0n], [ingest('s')], async () => {
+    restating = await start(() => pipeline.restate());
+  });
+  await restating?.end;
+  const { rows } = await query('SELECT key, partition, restated FROM erasures');
+  expect(rows).toEqual([{ key: 's', partition: 0, restated: true }]);
+});
