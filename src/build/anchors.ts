@@ -5,6 +5,7 @@ import type { Model } from '../model/model.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
 import { copyRow, copyRows } from '../store/copy.js';
 import type { Queryable } from '../store/database.js';
+import { REPLAYING } from '../store/offsets.js';
 import { UNPLACED } from '../store/placement.js';
 
 /* Which retained samples are the adapters' keys (`anchors`), as the database has them. */
@@ -12,7 +13,7 @@ import { UNPLACED } from '../store/placement.js';
 /** Whether samples wait for their adapters, or an anchor has gone: a look at small tables. */
 export async function needsPlacing(client: Queryable): Promise<boolean> {
   const { rows } = await client.query<{ needed: boolean }>(
-    `SELECT NOT EXISTS (SELECT FROM offsets WHERE position < replay_until)
+    `SELECT NOT ${REPLAYING}
             AND (EXISTS (SELECT FROM dirty_adapters WHERE adapter = ${UNPLACED})
                  OR EXISTS (SELECT FROM removals JOIN anchors USING (sample_id))) AS needed`,
   );

@@ -2,6 +2,7 @@ import { decodeLeaf } from '../audit/leaves.js';
 import { readTrace } from '../events/trace-context.js';
 import type { BuiltAdapter } from '../model/build.js';
 import type { Queryable } from '../store/database.js';
+import { REPLAYING } from '../store/offsets.js';
 import { HOLDS } from '../store/statistics.js';
 import { type Causes, MAX_LINKS } from '../tracing.js';
 import type { Owed } from './owed.js';
@@ -70,9 +71,6 @@ export type Pending = {
   /** Milliseconds since the oldest mark, or null when all adapters are clean. */
   readonly waitingMs: number | null;
 };
-
-/** A replay on its way would give models that lack what it has not come to yet. */
-const REPLAYING = 'EXISTS (SELECT FROM offsets WHERE position < replay_until)';
 
 export async function readPending(client: Queryable): Promise<Pending> {
   const { rows } = await client.query<{ urgent: boolean; waiting: number | null }>(

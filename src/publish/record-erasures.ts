@@ -4,6 +4,7 @@ import { canonicalText } from '../audit/json.js';
 import { encodeLeaf } from '../audit/leaves.js';
 import { int4Array, textArray } from '../store/arrays.js';
 import { type Database, transaction } from '../store/database.js';
+import { REPLAYING } from '../store/offsets.js';
 import { queueEntries } from '../store/tlog-queue.js';
 
 type Row = {
@@ -16,7 +17,10 @@ type Row = {
 
 const BATCH = 1000;
 
-/** Enters into the audit log that nothing is left of a deleted sample, once that is so. Returns how many. */
+/**
+ * Enters into the audit log that nothing is left of a deleted sample, once that is so: not while a replay may still come
+ * to records of it in another partition. Returns how many.
+ */
 export async function recordErasures({ pool }: Database): Promise<number> {
   let done = 0;
   for (;;) {
@@ -25,7 +29,7 @@ export async function recordErasures({ pool }: Database): Promise<number> {
         `SELECT e.sample_id, e.commitment, e.deleted_at AS deleted, v.created_at AS built,
                 t.erased_at AS erased
          FROM evidence e JOIN tombstones t USING (sample_id) JOIN versions v ON v.version = e.applied_in
-         WHERE e.erasure IS NULL AND t.erased_at IS NOT NULL
+         WHERE e.erasure IS NULL AND t.erased_at IS NOT NULL AND NOT ${REPLAYING}
          ORDER BY e.sample_id LIMIT ${BATCH} FOR UPDATE OF e SKIP LOCKED`,
       );
       if (rows.length === 0) return 0;

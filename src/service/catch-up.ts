@@ -6,6 +6,7 @@ import { hasUnsealed } from '../projection/seal-old.js';
 import type { Settings } from '../settings.js';
 import type { Database } from '../store/database.js';
 import { Alarm, listen } from '../store/listen.js';
+import { REPLAYING } from '../store/offsets.js';
 import { canRecover, type Role, runRole } from './roles.js';
 import type { Service } from './service.js';
 
@@ -73,7 +74,8 @@ async function isTidy({ database, log }: Service): Promise<boolean> {
          OR EXISTS (SELECT FROM tlog_batches WHERE first_index IS NULL)
          OR EXISTS (SELECT FROM tlog_head WHERE size > signed_size)
          OR EXISTS (SELECT FROM evidence JOIN tombstones USING (sample_id)
-                    WHERE erasure IS NULL AND applied_in IS NOT NULL AND erased_at IS NOT NULL) AS busy`,
+                    WHERE erasure IS NULL AND applied_in IS NOT NULL AND erased_at IS NOT NULL
+                      AND NOT ${REPLAYING}) AS busy`,
   );
   return rows[0]?.busy === false;
 }

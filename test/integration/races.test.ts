@@ -1,12 +1,15 @@
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sampleIngested } from '#src/events/cloud-event.js';
+import { sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
+import { deletionRecord, rollRecord } from '#src/events/own-records.js';
 import type { LogRecord } from '#src/events/record.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import type { NewRecord } from '#src/log/event-log.js';
 import { apply } from '#src/projection/apply.js';
 import { prepare } from '#src/projection/prepare.js';
+import { recordErasures } from '#src/publish/record-erasures.js';
 import { connect } from '#src/store/database.js';
+import { dropProjections } from '#src/store/replay.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { toNewRecord } from '../support/history.js';
 import { tinyModel } from '../support/models.js';
@@ -39,6 +42,8 @@ const ingest = (sampleId: string) =>
   toNewRecord(
     sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4] }, meta(`i-${sampleId}`)),
   );
+const remove = (sampleId: string) =>
+  toNewRecord(sampleDeleted({ sampleId }, meta(`d-${sampleId}`)));
 
 const WAITING = `SELECT FROM pg_stat_activity
   WHERE datname = current_database() AND wait_event_type = 'Lock'`;
@@ -97,4 +102,26 @@ test('raw inputs are watched, though another partition has met their sample mean
   await restating?.end;
   const { rows } = await query('SELECT key, partition, restated FROM erasures');
   expect(rows).toEqual([{ key: 's', partition: 0, restated: true }]);
+});
+
+test('while the log is replayed, nothing is entered as erased that it has not come to', async () => {
+  await project([1, 0n], [ingest('s')]);
+  await pipeline.build();
+  await project([0, 0n], [remove('s')]);
+  await pipeline.build();
+  // Partition 0 is clean; partition 1 is not.
+  await query('DELETE FROM erasures WHERE partition = 0');
+  expect(await recordErasures(pipeline.database)).toBe(0);
+  const ends = new Map([
+    [0, 2n],
+    [1, 1n],
+  ]);
+  await dropProjections(pipeline.database, ends, true);
+  await project([0, 0n], [rollRecord(), deletionRecord('s', 'd-s')]);
+  expect(await recordErasures(pipeline.database)).toBe(0);
+  await project([1, 0n], [ingest('s')]);
+  // Partition 1 has its payload still.
+  expect(await recordErasures(pipeline.database)).toBe(0);
+  await query(`DELETE FROM erasures; UPDATE tombstones SET erased_at = now()`);
+  expect(await recordErasures(pipeline.database)).toBe(1);
 });
