@@ -5,6 +5,7 @@ import { anchorPlaces } from '../model/anchors.js';
 import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type Database, sqlState, transaction } from '../store/database.js';
+import { keyText } from '../store/key-text.js';
 import { PROJECTION, SIDE_BY_SIDE } from '../store/lock.js';
 import { handOver } from '../store/removed-members.js';
 import type { Changes } from './changes.js';
@@ -180,40 +181,42 @@ async function applyUnstorable(
   error: unknown,
 ): Promise<bigint> {
   const { record } = item;
+  const code = 'not_storable';
   const reason = `the database cannot store it (SQLSTATE ${sqlState(error)})`;
-  if (item.kind === 'deletion') await stopAt(options, place, record, 'not_storable', reason);
-  else {
-    await transaction(options.database.pool, async (client) => {
-      await lockOffset(client, place);
-      await writeLetter(client, letterOf(record, 'not_storable', reason), false);
-      await moveOffset(client, place, record.position + 1n);
-    });
-  }
+  if (item.kind === 'deletion') await stopAt(options, place, record, code, reason);
+  else await applyAlone(options, place, { kind: 'rejected', record, code, reason });
   return record.position + 1n;
+}
+
+/** Under a key that can be stored; no sample has it if it is another. */
+function applyAlone(
+  options: ApplyOptions,
+  place: Place,
+  item: Extract<Item, { kind: 'rejected' | 'roll' }>,
+): Promise<void> {
+  const record = { ...item.record, key: keyText(item.record.key) };
+  return applyRacing(options, place, [{ ...item, record }], record);
 }
 
 /** Goes past a deletion that cannot be applied only if an operator has said so. */
 async function stopAt(
-  { database }: ApplyOptions,
+  options: ApplyOptions,
   place: Place,
   record: LogRecord,
   code: string,
   reason: string,
 ): Promise<void> {
-  const skipped = await transaction(database.pool, async (client) => {
+  const skipped = await transaction(options.database.pool, async (client) => {
     const { rowCount } = await client.query(
       `SELECT FROM dead_letters WHERE partition = $1 AND position = $2 AND skipped_at IS NOT NULL`,
       [record.partition, record.position],
     );
-    if (!rowCount) {
-      await writeLetter(client, letterOf(record, code, reason), true);
-      return false;
-    }
-    await lockOffset(client, place);
-    await moveOffset(client, place, record.position + 1n);
-    return true;
+    if (rowCount) return true;
+    await writeLetter(client, letterOf(record, code, reason), true);
+    return false;
   });
-  if (skipped) return;
+  // It says nothing, yet the log holds it as one of the sample whose key it has.
+  if (skipped) return applyAlone(options, place, { kind: 'roll', record });
   throw new LegonetError(
     'partition_stopped',
     `partition ${record.partition} stops at position ${record.position}: a deletion that cannot be applied ` +

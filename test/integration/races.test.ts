@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
+import { sampleCorrected, sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
 import { deletionRecord, rollRecord } from '#src/events/own-records.js';
 import type { LogRecord } from '#src/events/record.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
@@ -124,4 +124,33 @@ test('while the log is replayed, nothing is entered as erased that it has not co
   expect(await recordErasures(pipeline.database)).toBe(0);
   await query(`DELETE FROM erasures; UPDATE tombstones SET erased_at = now()`);
   expect(await recordErasures(pipeline.database)).toBe(1);
+});
+
+/** Asks for a deletion, and nobody can say of what. */
+function unreadable(sampleId: string): NewRecord {
+  const { key, value } = remove(sampleId);
+  return { key, value: (value ?? new Uint8Array()).subarray(0, -2) };
+}
+const skip = () => query('UPDATE dead_letters SET skipped_at = now() WHERE stopping');
+
+test('a sample is not lost with the log that keeps only what was skipped under its key', async () => {
+  await pipeline.append([ingest('s'), unreadable('s')]);
+  await expect(pipeline.project(10)).rejects.toMatchObject({ code: 'partition_stopped' });
+  await skip();
+  while ((await pipeline.project(10)) > 0);
+  await pipeline.compact();
+  await pipeline.replay();
+  while ((await pipeline.project(10)) > 0);
+  expect((await query('SELECT sample_id AS id FROM samples')).rows).toEqual([{ id: 's' }]);
+});
+
+test('nor with one that keeps only what the database could not store', async () => {
+  await query('ALTER TABLE samples ADD CHECK (label = 0)');
+  const other = sampleCorrected({ sampleId: 's', label: 'b', encoding: [1, 2, 3, 4] }, meta('c'));
+  await pipeline.append([ingest('s'), toNewRecord(other)]);
+  while ((await pipeline.project(10)) > 0);
+  await pipeline.compact();
+  await pipeline.replay();
+  while ((await pipeline.project(10)) > 0);
+  expect((await query('SELECT sample_id AS id FROM samples')).rows).toEqual([{ id: 's' }]);
 });
