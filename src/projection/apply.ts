@@ -11,7 +11,7 @@ import { handOver } from '../store/removed-members.js';
 import type { Changes } from './changes.js';
 import { fold, type Item } from './fold.js';
 import { letterOf } from './letters.js';
-import { load } from './load.js';
+import { isDeleted, load } from './load.js';
 import { lockOffset, moveOffset, type Place } from './offset.js';
 import { namedBy, type Prepared } from './prepare.js';
 import { type RemovedSample, write } from './write.js';
@@ -206,15 +206,21 @@ async function stopAt(
   code: string,
   reason: string,
 ): Promise<void> {
-  const skipped = await transaction(options.database.pool, async (client) => {
-    const { rowCount } = await client.query(
-      `SELECT FROM dead_letters WHERE partition = $1 AND position = $2 AND skipped_at IS NOT NULL`,
-      [record.partition, record.position],
-    );
-    if (rowCount) return true;
-    await writeLetter(client, letterOf(record, code, reason), true);
-    return false;
-  });
+  const skipped = await transaction(
+    options.database.pool,
+    async (client) => {
+      const { rowCount } = await client.query(
+        `SELECT FROM dead_letters WHERE partition = $1 AND position = $2 AND skipped_at IS NOT NULL`,
+        [record.partition, record.position],
+      );
+      if (rowCount) return true;
+      const letter = letterOf(record, code, reason);
+      const isGone = await isDeleted(client, record.key);
+      await writeLetter(client, isGone ? { ...letter, value: null, headers: {} } : letter, true);
+      return false;
+    },
+    `ISOLATION LEVEL READ COMMITTED; ${SIDE_BY_SIDE}`,
+  );
   // It says nothing, yet the log holds it as one of the sample whose key it has.
   if (skipped) return applyAlone(options, place, { kind: 'roll', record });
   throw new LegonetError(

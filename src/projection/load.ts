@@ -1,6 +1,7 @@
 import type { Version } from '../events/version.js';
 import { textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
+import { keyText } from '../store/key-text.js';
 import type {
   Known,
   LeafPlace,
@@ -180,6 +181,14 @@ async function loadTombstones(client: Queryable, ids: Buffer): Promise<Map<strin
       },
     ]),
   );
+}
+
+/** Whether a key is that of a deleted sample. */
+export async function isDeleted(client: Queryable, key: string | null): Promise<boolean> {
+  const { rowCount } = await client.query('SELECT FROM tombstones WHERE sample_id = $1', [
+    keyText(key),
+  ]);
+  return rowCount === 1;
 }
 
 async function loadErasures(

@@ -133,6 +133,22 @@ function unreadable(sampleId: string): NewRecord {
 }
 const skip = () => query('UPDATE dead_letters SET skipped_at = now() WHERE stopping');
 
+test('nothing is kept of what stops a partition while another deletes the sample', async () => {
+  await project([0, 0n], [ingest('s')]);
+  let stopping: Started | undefined;
+  await project([0, 1n], [remove('s')], async () => {
+    stopping = await start(() => project([1, 0n], [unreadable('s')]));
+  });
+  await expect(stopping?.end).rejects.toMatchObject({ code: 'partition_stopped' });
+  expect((await query('SELECT key, value FROM dead_letters')).rows).toEqual([
+    { key: 's', value: null },
+  ]);
+  await skip();
+  await project([1, 0n], [unreadable('s')]);
+  const { rows } = await query('SELECT partition FROM erasures ORDER BY 1');
+  expect(rows).toEqual([{ partition: 0 }, { partition: 1 }]);
+});
+
 test('a sample is not lost with the log that keeps only what was skipped under its key', async () => {
   await pipeline.append([ingest('s'), unreadable('s')]);
   await expect(pipeline.project(10)).rejects.toMatchObject({ code: 'partition_stopped' });
