@@ -105,7 +105,9 @@ const FIRST: Readonly<Record<Table, string>> = {
 const WAITING = `SELECT FROM pg_stat_activity
   WHERE datname = current_database() AND wait_event_type = 'Lock'`;
 const somebodyWaits = () =>
-  expect.poll(async () => (await other.query(WAITING)).rowCount, { timeout: 20_000 }).toBe(1);
+  expect
+    .poll(async () => (await other.query(WAITING)).rowCount, { timeout: 20_000 })
+    .toBeGreaterThan(0);
 
 /** Runs `work` with its first row of a table held by another: rows that come later must be free. */
 async function expectInOrder(
