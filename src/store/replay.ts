@@ -1,7 +1,30 @@
 import { LegonetError } from '../errors.js';
 import { int4Array, int8Array } from './arrays.js';
-import { type Database, transaction } from './database.js';
+import { type Database, type Queryable, sqlState, transaction } from './database.js';
 import { keepBuildersOut, type Leadership, tryLead } from './lock.js';
+
+const PROJECTED = `samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
+  restatements, adapter_statistics, dirty_adapters, sets, set_pages, set_cut, anchors, moves`;
+
+/**
+ * Locked before anything is read: a batch under way may bring more. Shorter than PostgreSQL's deadlock_timeout: of two
+ * that wait for each other, as with a publisher who reads table after table, it is the replay that lets go.
+ */
+const LOCKED = `ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '200ms';
+  LOCK TABLE ${PROJECTED}; SET LOCAL lock_timeout = 0`;
+
+async function whenLocked(
+  { pool }: Database,
+  work: (client: Queryable) => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    try {
+      return await transaction(pool, work, LOCKED);
+    } catch (error) {
+      if (sqlState(error) !== '55P03') throw error;
+    }
+  }
+}
 
 /**
  * Forgets everything that is projected, so that the log, which ends at `ends`, is projected again from
@@ -31,7 +54,7 @@ export async function dropProjections(
       }
       held.push(leadership);
     }
-    await transaction(database.pool, async (client) => {
+    await whenLocked(database, async (client) => {
       await client.query(
         // Versions hold these contents; what is not there again once the log is projected was removed. From no
         // set, though: all sets are made again from what is there then.
@@ -50,11 +73,7 @@ export async function dropProjections(
                membership = excluded.membership, leaf_batch = excluded.leaf_batch,
                leaf_entry = excluded.leaf_entry, adapters = excluded.adapters`,
       );
-      await client.query(
-        `TRUNCATE samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
-                  restatements, adapter_statistics, dirty_adapters, sets, set_pages, set_cut,
-                  anchors, moves`,
-      );
+      await client.query(`TRUNCATE ${PROJECTED}`);
       // Where the log's last records were erased, it ends before what was projected of it. Where it
       // compacts, what was known of a sample may be in a record written since.
       await client.query(

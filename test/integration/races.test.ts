@@ -47,7 +47,7 @@ const remove = (sampleId: string) =>
 
 const WAITING = `SELECT FROM pg_stat_activity
   WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-const isWaiting = async () => (await other.query(WAITING)).rowCount === 1;
+const isWaiting = async () => (await other.query(WAITING)).rowCount !== 0;
 
 type Started = { readonly end: Promise<unknown> };
 
@@ -169,4 +169,24 @@ test('nor with one that keeps only what the database could not store', async () 
   await pipeline.replay();
   while ((await pipeline.project(10)) > 0);
   expect((await query('SELECT sample_id AS id FROM samples')).rows).toEqual([{ id: 's' }]);
+});
+
+const replay = () => dropProjections(pipeline.database, new Map([[0, 2n]]), true);
+
+test('what a batch under way brings keeps its commitment in a replay, too', async () => {
+  await project([0, 0n], [ingest('a')]);
+  let replaying: Started | undefined;
+  await project([0, 1n], [ingest('b')], async () => {
+    replaying = await start(replay);
+  });
+  await replaying?.end;
+  const { rows } = await query('SELECT sample_id AS id FROM saved_seals ORDER BY 1');
+  expect(rows).toEqual([{ id: 'a' }, { id: 'b' }]);
+});
+
+test('a replay waits for who reads one of its tables and then another', async () => {
+  await other.query('BEGIN; SELECT FROM restatements');
+  const { end } = await start(replay);
+  await other.query('SELECT FROM samples; COMMIT');
+  await end;
 });
