@@ -2,7 +2,7 @@ import { deletionRecord, erasureRecord } from '../events/own-records.js';
 import { SUBJECT_PREFIX } from '../events/schemas.js';
 import type { Erasure, ErasureProgress } from '../log/event-log.js';
 import { int4Array, int8Array, textArray } from '../store/arrays.js';
-import { type Database, transaction } from '../store/database.js';
+import { type Database, type Queryable, transaction } from '../store/database.js';
 import { readOffsets } from '../store/offsets.js';
 import { lockErasures } from '../store/row-locks.js';
 import type { PublishOptions } from './options.js';
@@ -32,14 +32,39 @@ export async function eraseFromLog(options: PublishOptions): Promise<void> {
   await step(options, 'declared_position IS NOT NULL', 'declared_at', DECLARED);
 }
 
-/** Returns how many rows moved: the log may leave some for later. */
+/**
+ * Returns how many rows moved: the log may leave some for later. A replay that begins between what is to be erased and how
+ * far the projection has come would have the log erase nothing, and say that it is done.
+ */
 async function step(
   { database, log, topic, reached = () => {} }: PublishOptions,
   which: string,
   order: string,
   limit: number,
 ): Promise<number> {
-  const { rows } = await database.pool.query<ErasureRow>(
+  const { rows, read } = await transaction(
+    database.pool,
+    async (client) => ({
+      rows: await readErasures(client, which, order, limit),
+      read: await readOffsets(client),
+    }),
+    'ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  );
+  if (rows.length === 0) return 0;
+  reached('erase.before');
+  const progress = await log.erase(topic, rows.map(toErasure), read);
+  reached('erase.after');
+  await save(database, rows, progress);
+  return progress.length;
+}
+
+async function readErasures(
+  client: Queryable,
+  which: string,
+  order: string,
+  limit: number,
+): Promise<ErasureRow[]> {
+  const { rows } = await client.query<ErasureRow>(
     `SELECT e.key, e.partition, e.first_position AS first, e.last_position AS last,
             e.declared_position AS "declaredPosition", e.declared_at AS "declaredAt",
             coalesce(t.request_id, s.request_id) AS "requestId", s.erased_until AS until
@@ -52,13 +77,7 @@ async function step(
      ORDER BY row_number() OVER (PARTITION BY e.partition ORDER BY ${order}, e.key), e.partition
      LIMIT ${limit}`,
   );
-  if (rows.length === 0) return 0;
-  const read = await readOffsets(database.pool);
-  reached('erase.before');
-  const progress = await log.erase(topic, rows.map(toErasure), read);
-  reached('erase.after');
-  await save(database, rows, progress);
-  return progress.length;
+  return rows;
 }
 
 function toErasure(row: ErasureRow): Erasure {

@@ -1,12 +1,13 @@
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sampleCorrected, sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
-import { deletionRecord, rollRecord } from '#src/events/own-records.js';
+import { deletionRecord, isOwnDeletion, rollRecord } from '#src/events/own-records.js';
 import type { LogRecord } from '#src/events/record.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
-import type { NewRecord } from '#src/log/event-log.js';
+import type { EventLog, NewRecord } from '#src/log/event-log.js';
 import { apply } from '#src/projection/apply.js';
 import { prepare } from '#src/projection/prepare.js';
+import { eraseFromLog } from '#src/publish/erase.js';
 import { recordErasures } from '#src/publish/record-erasures.js';
 import { connect } from '#src/store/database.js';
 import { dropProjections } from '#src/store/replay.js';
@@ -68,16 +69,9 @@ async function project(
   given: readonly NewRecord[],
   within = async () => {},
 ) {
-  const records = given.map(
-    (one, i): LogRecord => ({
-      partition,
-      position: from + BigInt(i),
-      key: one.key,
-      value: one.value,
-      headers: one.headers ?? {},
-      time: 0n,
-    }),
-  );
+  const records = given.map(({ key, value, headers = {} }, i): LogRecord => {
+    return { partition, position: from + BigInt(i), key, value, headers, time: 0n };
+  });
   const prepared = await prepare(
     {
       model,
@@ -189,4 +183,39 @@ test('a replay waits for who reads one of its tables and then another', async ()
   const { end } = await start(replay);
   await other.query('SELECT FROM samples; COMMIT');
   await end;
+});
+
+test('what a replay has met again is not taken for what was erased before it', async () => {
+  const { database, log } = pipeline;
+  const both = [ingest('s'), remove('s')];
+  await pipeline.append(both);
+  await project([0, 0n], both);
+  let replaying: Promise<void> | undefined;
+  const replayOnce = () => {
+    replaying ??= replay();
+    return replaying;
+  };
+  const pool: typeof database.pool = Object.create(database.pool, {
+    query: {
+      value: async (text: string, values: unknown[]) => {
+        if (text.includes('FROM offsets')) await replayOnce();
+        return database.pool.query(text, values);
+      },
+    },
+  });
+  const slow: EventLog = Object.create(log, {
+    erase: {
+      value: async (...given: Parameters<EventLog['erase']>) => {
+        await replayOnce();
+        const read = await pipeline.records();
+        const progress = await log.erase(...given);
+        await project([0, 0n], read);
+        return progress;
+      },
+    },
+  });
+  await eraseFromLog({ database: { ...database, pool }, log: slow, topic: 'sample-events' });
+  const payloads = (await pipeline.records()).filter((one) => !isOwnDeletion(one));
+  const { rows } = await query('SELECT key FROM erasures');
+  expect({ payloads: payloads.length, waiting: rows.length }).toEqual({ payloads: 0, waiting: 0 });
 });
