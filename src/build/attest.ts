@@ -84,7 +84,10 @@ function checkSets(plan: BuildPlan, sets: SetsAtCut): void {
   throw new LegonetError('sets_disagree', `${reason}: run \`legonet replay\``, 'stop');
 }
 
-/** Queues the version's entry, in its transaction, and keeps what goes with it. */
+/**
+ * Queues the version's entry, in its transaction, and keeps what goes with it. Throws `build_overtaken` (retryable) if the
+ * sets are not at the cut any more that the build began with: the marks that it has cleared are a replay's.
+ */
 export async function recordVersion(
   client: ClientBase,
   model: Model,
@@ -126,10 +129,10 @@ export async function recordVersion(
     parent: plan.latest?.entry ? leafHash(plan.latest.entry) : null,
     statement: sha256(payload),
   });
-  await queryPrepared(
+  const { rowCount } = await queryPrepared(
     client,
     `WITH moved AS (
-       UPDATE set_cut SET cut = $8
+       UPDATE set_cut SET cut = $8 WHERE cut = $12::jsonb RETURNING 1
      ), held AS (
        UPDATE evidence e SET held_in = $9, held_proof = h.proof
        FROM unnest($10::bytea[], $11::bytea[]) AS h(key, proof)
@@ -139,7 +142,7 @@ export async function recordVersion(
      )
      UPDATE versions SET intent = $2, intent_batch = $3, leaf = $4, statement = $6, started_at = $7,
        leaf_batch = (SELECT batch FROM queued)
-     WHERE version = $1`,
+     WHERE version = $1 AND EXISTS (SELECT FROM moved)`,
     [
       version,
       intent.entry,
@@ -152,8 +155,11 @@ export async function recordVersion(
       parent,
       byteaArray(sets.held.map(({ key }) => key)),
       byteaArray(sets.held.map(({ proof }) => proof)),
+      JSON.stringify(cutJson(plan.setCut ?? plan.cut)),
     ],
   );
+  if (rowCount === 1) return;
+  throw new LegonetError('build_overtaken', 'a replay has dropped the sets since', 'retryable');
 }
 
 /** What the version says of each adapter, in order of id. */

@@ -24,15 +24,18 @@ const kernel = await loadWasmKernel();
 let made: TestDatabase;
 let pipeline: Pipeline;
 let other: pg.Client;
+let holder: pg.Client;
 
 beforeEach(async () => {
   made = await createTestDatabase();
   pipeline = new Pipeline(made.url, model, kernel, true);
   other = await connect(made.url);
+  holder = await connect(made.url);
   await pipeline.begin();
 });
 afterEach(async () => {
   await other.end();
+  await holder.end();
   await pipeline.close();
   await made.drop();
 });
@@ -218,4 +221,17 @@ test('what a replay has met again is not taken for what was erased before it', a
   const payloads = (await pipeline.records()).filter((one) => !isOwnDeletion(one));
   const { rows } = await query('SELECT key FROM erasures');
   expect({ payloads: payloads.length, waiting: rows.length }).toEqual({ payloads: 0, waiting: 0 });
+});
+
+test('a build that a replay has overtaken is not committed', async () => {
+  await pipeline.append([ingest('a'), ingest('b')]);
+  await pipeline.project(10);
+  await holder.query('BEGIN; SELECT FROM adapters FOR UPDATE');
+  const building = await start(() => pipeline.build());
+  await query('DELETE FROM log_records');
+  await pipeline.replay();
+  await holder.query('COMMIT');
+  await expect(building.end).rejects.toMatchObject({ code: 'build_overtaken' });
+  await pipeline.build();
+  expect((await query('SELECT retained FROM versions')).rows).toEqual([{ retained: 0n }]);
 });
