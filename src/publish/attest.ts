@@ -23,19 +23,20 @@ type Row = {
   backend: Backend | null;
 };
 
-/** Signs what is stated of each version: DSSE envelopes of in-toto statements. */
+/** Signs what is stated of each version, unless it is signed; or `again`. DSSE envelopes of in-toto statements. */
 export async function attestVersions(
   { pool }: Database,
   { key }: Signer,
   versions: readonly number[],
+  again = false,
 ): Promise<void> {
   if (versions.length === 0) return;
   const { rows } = await pool.query<Row>(
     `SELECT version, parent, m.name, model_digest AS digest, cut, statement, intent,
             coalesce(started_at, v.created_at) AS started, v.created_at AS finished, m.backend
      FROM versions v CROSS JOIN model m
-     WHERE version = ANY($1) AND statement IS NOT NULL AND attestation IS NULL`,
-    [versions],
+     WHERE version = ANY($1) AND statement IS NOT NULL AND (attestation IS NULL OR $2)`,
+    [versions, again],
   );
   const keyid = key.id.toString(16).padStart(8, '0');
   const envelope = (payload: Uint8Array): Envelope => ({

@@ -37,10 +37,12 @@ export async function publishPending(options: PublisherOptions): Promise<number[
     if (rows.length > 0) reached('publish.found');
     // What these rows announce was queued with them: it is in the log before anybody hears of it.
     const signer = await options.signer();
-    await Promise.all([
+    const [signed] = await Promise.all([
       signLog(database, options.signer),
       attestVersions(database, signer, published),
     ]);
+    // Its key was rotated in between, or since it was opened.
+    if (signed !== signer) await attestVersions(database, signed, published, true);
     if (rows.length === 0) return versions;
     reached('publish.before-append');
     await send(log, topic, rows);

@@ -19,17 +19,20 @@ export type OpenSigner = (stale?: Signer) => Promise<Signer>;
 
 /**
  * Puts what is queued into the log and signs how far it has come. Nothing is signed that does not extend
- * the checkpoint that is kept apart from the database. Throws `log_behind` or `log_forked` (stop) where
+ * the checkpoint that is kept apart from the database. Returns who has signed. Throws `log_behind` or `log_forked` (stop) where
  * the database is not the one that was signed, `signing_key_unknown` (stop) for a key that is not the log's.
  */
-export async function signLog(database: Database, open: OpenSigner): Promise<void> {
+export async function signLog(database: Database, open: OpenSigner): Promise<Signer> {
   const signer = await open();
   try {
     await inTurn(database, signer);
+    return signer;
   } catch (error) {
     // The key may have been rotated since it was opened, or since its entry was looked for.
     if (!isAboutKeys(error)) throw error;
-    await inTurn(database, await open(signer));
+    const next = await open(signer);
+    await inTurn(database, next);
+    return next;
   }
 }
 

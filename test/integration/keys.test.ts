@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseEnvelope, verifyEnvelope } from '#src/audit/dsse.js';
 import { encodeLeaf } from '#src/audit/leaves.js';
 import {
   formatSignerKey,
@@ -9,7 +10,9 @@ import {
   parseSignerKey,
   parseVerifierKey,
 } from '#src/audit/log/keys.js';
+import { publishPending } from '#src/publish/publisher.js';
 import { rotateKey } from '#src/publish/rotate.js';
+import type { OpenSigner } from '#src/publish/sign.js';
 import { keyFile, logDirectory, newKey, nextKeyFile, openSigner } from '#src/publish/signer.js';
 import { catchUp, waitUntil } from '#src/service/catch-up.js';
 import { readSettings } from '#src/settings.js';
@@ -91,6 +94,35 @@ describe('a rotated key', () => {
     const directory = await logDirectory(audited.settings, service.database);
     expect((await readdir(directory)).sort()).toEqual(['checkpoint', 'signing-key']);
     expect((await stat(keyFile(directory))).mode & 0o777).toBe(0o600);
+  });
+
+  test('signs what is stated of a version, though the one before was at hand when it began', async () => {
+    const { service } = audited;
+    const { pool } = service.database;
+    await audited.happen(...several(3));
+    await audited.happen(deleted(1, 'r1'));
+    await pool.query(
+      `UPDATE outbox SET published_at = NULL WHERE version = 2;
+       UPDATE versions SET attestation = NULL WHERE version = 2`,
+    );
+    const entry = encodeLeaf({
+      kind: 'delete',
+      commitment: null,
+      request: new Uint8Array(32).fill(1),
+    });
+    let rotating: Promise<unknown> | undefined;
+    const signer: OpenSigner = async (stale) => {
+      const opened = await service.signer(stale);
+      rotating ??= rotate().then(() => queueEntries(pool, [entry]));
+      await rotating;
+      return opened;
+    };
+    await publishPending({ ...service, topic: service.settings.topics.modelVersions, signer });
+    const { publicKey } = parseVerifierKey(await audited.vkey());
+    const { rows } = await pool.query('SELECT attestation FROM versions WHERE version = 2');
+    for (const envelope of Object.values(rows[0].attestation)) {
+      expect(verifyEnvelope(parseEnvelope(envelope), publicKey)).toBe(true);
+    }
   });
 
   test('is taken up by all who are told of it at once, and the next one too', async () => {
