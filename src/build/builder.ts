@@ -8,7 +8,7 @@ import { writeSets } from '../store/sets-write.js';
 import { type Traced, traced } from '../tracing.js';
 import { announce } from './announce.js';
 import { declareIntent, recordVersion } from './attest.js';
-import { APPLY_REQUESTS, commitVersion, type NewVersion, type Rebuilt } from './commit.js';
+import { applyRequests, commitVersion, type NewVersion, type Rebuilt } from './commit.js';
 import type { Compute } from './compute.js';
 import { type BuildCut, takeCut } from './cut.js';
 import { EntryTree } from './entry-tree.js';
@@ -212,14 +212,14 @@ function nextVersion(
   };
 }
 
-/** Requests that took nothing out of any adapter are met by the version in service. */
+/** What took nothing out of any adapter is met by the version in service. */
 async function applyWithoutBuild(
   { pool }: Database,
   plan: BuildPlan,
   version: number,
 ): Promise<void> {
-  await pool.query(`WITH ${APPLY_REQUESTS} SELECT pg_notify('legonet_published', '')`, [
-    version,
-    JSON.stringify(cutJson(plan.cut)),
-  ]);
+  await transaction(pool, async (tx) => {
+    await applyRequests(tx, version, plan.cut);
+    await tx.query(`SELECT pg_notify('legonet_published', '')`);
+  });
 }

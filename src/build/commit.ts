@@ -4,7 +4,7 @@ import { byteaArray, int4Array, textArray } from '../store/arrays.js';
 import { type Queryable, queryPrepared } from '../store/database.js';
 import { lockAdapters } from '../store/row-locks.js';
 import type { Intent } from './attest.js';
-import { type BuildPlan, cutJson } from './plan.js';
+import { type BuildPlan, type Cut, cutJson } from './plan.js';
 import type { SetsAtCut } from './sets.js';
 
 /** A version about to be committed. */
@@ -40,7 +40,7 @@ export async function commitVersion(client: Queryable, next: NewVersion): Promis
   await lockAdapters(client, rebuilt);
   await insertVersion(client, next, rebuilt);
   await insertRevisions(client, next);
-  await applyRequests(client, next);
+  await applyRequests(client, next.version, next.plan.cut);
   await clearMarks(client, next, rebuilt);
   return retire(client, next);
 }
@@ -116,24 +116,22 @@ async function insertHandedIn(client: Queryable, build: string, adapters: readon
   );
 }
 
-/** Requests that a cut ($2) covers are met by version $1: a part of a WITH. */
-export const APPLY_REQUESTS = `asked AS (
-    SELECT request_id, kind, target FROM deletions
-    WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
-    ORDER BY request_id, kind, target FOR NO KEY UPDATE
-  ), applied AS (
-    UPDATE deletions d SET version = $1 FROM asked a
-    WHERE d.request_id = a.request_id AND d.kind = a.kind AND d.target = a.target
-  )`;
-
-async function applyRequests(client: Queryable, { version, plan }: NewVersion): Promise<void> {
+/** Requests that the cut covers, and what they have deleted, are met by the version. */
+export async function applyRequests(client: Queryable, version: number, cut: Cut): Promise<void> {
   await queryPrepared(
     client,
-    `WITH ${APPLY_REQUESTS}
+    `WITH asked AS (
+       SELECT request_id, kind, target FROM deletions
+       WHERE version IS NULL AND position < coalesce(($2::jsonb ->> partition::text)::bigint, 0)
+       ORDER BY request_id, kind, target FOR NO KEY UPDATE
+     ), applied AS (
+       UPDATE deletions d SET version = $1 FROM asked a
+       WHERE d.request_id = a.request_id AND d.kind = a.kind AND d.target = a.target
+     )
      UPDATE evidence e SET applied_in = $1 FROM tombstones t
      WHERE e.applied_in IS NULL AND t.sample_id = e.sample_id
        AND t.position < coalesce(($2::jsonb ->> t.partition::text)::bigint, 0)`,
-    [version, JSON.stringify(cutJson(plan.cut))],
+    [version, JSON.stringify(cutJson(cut))],
   );
 }
 

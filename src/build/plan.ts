@@ -72,10 +72,16 @@ export type Pending = {
   readonly waitingMs: number | null;
 };
 
+/**
+ * No version is known to be without a deleted sample: also where a replay has met all that is left of it, the log's own
+ * deletion, after a version without it was built.
+ */
+const UNAPPLIED = `(EXISTS (SELECT FROM deletions WHERE version IS NULL)
+  OR EXISTS (SELECT FROM evidence JOIN tombstones USING (sample_id) WHERE applied_in IS NULL))`;
+
 export async function readPending(client: Queryable): Promise<Pending> {
   const { rows } = await client.query<{ urgent: boolean; waiting: number | null }>(
-    `SELECT EXISTS (SELECT FROM deletions WHERE version IS NULL)
-              OR coalesce(bool_or(removed IS NOT NULL), false) AS urgent,
+    `SELECT ${UNAPPLIED} OR coalesce(bool_or(removed IS NOT NULL), false) AS urgent,
             (extract(epoch FROM clock_timestamp() - min(since)) * 1000)::float8 AS waiting
      FROM dirty_adapters HAVING NOT ${REPLAYING}`,
   );
@@ -95,6 +101,7 @@ type CountsRow = {
   builtIn: string | null;
   setCut: Record<string, string> | null;
   replaying: boolean;
+  unapplied: boolean;
   retained: bigint;
   generation: bigint;
   deletions: string[];
@@ -119,7 +126,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
   );
   const latest = await readLatest(client);
   const counts = await client.query<CountsRow>(
-    `SELECT ${REPLAYING} AS replaying, (SELECT cut FROM set_cut) AS "setCut",
+    `SELECT ${REPLAYING} AS replaying, ${UNAPPLIED} AS unapplied, (SELECT cut FROM set_cut) AS "setCut",
             (SELECT coalesce(json_object_agg(partition, position::text), '{}') FROM offsets) AS offsets,
             (SELECT coalesce(sum(retained), 0)::bigint FROM offsets) AS retained,
             a.digests, a."builtIn",
@@ -138,8 +145,7 @@ export async function readPlan(client: Queryable): Promise<BuildPlan> {
   const [row] = counts.rows;
   const deletions = row?.deletions ?? [];
   return {
-    needed:
-      row?.replaying === false && (deletions.length > 0 || dirty.rows.some(({ marked }) => marked)),
+    needed: row?.replaying === false && (row.unapplied || dirty.rows.some(({ marked }) => marked)),
     cut: readCutJson(row?.offsets ?? null) ?? {},
     dirty: dirty.rows.map(dirtyOf),
     retained: row?.retained ?? 0n,

@@ -11,7 +11,7 @@ const PROJECTED = `samples, tombstones, memberships, sample_subjects, subject_er
  * that wait for each other, as with a publisher who reads table after table, it is the replay that lets go.
  */
 const LOCKED = `ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '200ms';
-  LOCK TABLE ${PROJECTED}; SET LOCAL lock_timeout = 0`;
+  LOCK TABLE ${PROJECTED}; SET LOCAL lock_timeout TO DEFAULT`;
 
 async function whenLocked(
   { pool }: Database,

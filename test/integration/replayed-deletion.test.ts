@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
+import { loadWasmKernel } from '#src/kernel/wasm.js';
+import { createTestDatabase } from '../support/database.js';
+import { toNewRecord } from '../support/history.js';
+import { tinyModel } from '../support/models.js';
+import { Pipeline } from '../support/pipeline.js';
+import { expectCertified } from '../support/replay-database.js';
+
+const meta = (id: string) => ({ id, source: 'urn:test', time: '2024-01-01T12:00:00Z' });
+const ingest = (sampleId: string) =>
+  toNewRecord(sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4] }, meta(sampleId)));
+
+test('a deletion is certified though a replay meets what is left of it after the first version without it', async () => {
+  const { url, drop } = await createTestDatabase();
+  const pipeline = new Pipeline(url, tinyModel(), await loadWasmKernel());
+  try {
+    await pipeline.begin();
+    await pipeline.append([ingest('gone')]);
+    await pipeline.project(1);
+    await pipeline.build();
+    await pipeline.append([
+      toNewRecord(sampleDeleted({ sampleId: 'gone' }, meta('request'))),
+      ingest('kept'),
+    ]);
+    await pipeline.project(1);
+    await pipeline.replay();
+    // The log's own deletion comes last, beyond all that was projected before.
+    await pipeline.project(1);
+    await pipeline.build();
+    await pipeline.finish();
+    expect(await expectCertified(pipeline.database, await pipeline.vkey())).toBe(1);
+  } finally {
+    await pipeline.close();
+    await drop();
+  }
+});
