@@ -184,12 +184,15 @@ async function applyUnstorable(
   const code = 'not_storable';
   const reason = `the database cannot store it (SQLSTATE ${sqlState(error)})`;
   if (item.kind === 'deletion') await stopAt(options, place, record, code, reason);
-  else await applyAlone(options, place, { kind: 'rejected', record, code, reason });
+  else await passOver(options, place, { kind: 'rejected', record, code, reason });
   return record.position + 1n;
 }
 
-/** Under a key that can be stored; no sample has it if it is another. */
-function applyAlone(
+/**
+ * Goes past a record that changes no sample, which the log holds all the same: under a key that can be stored, which no
+ * sample has if it is another.
+ */
+function passOver(
   options: ApplyOptions,
   place: Place,
   item: Extract<Item, { kind: 'rejected' | 'roll' }>,
@@ -221,8 +224,7 @@ async function stopAt(
     },
     `ISOLATION LEVEL READ COMMITTED; ${SIDE_BY_SIDE}`,
   );
-  // It says nothing, yet the log holds it as one of the sample whose key it has.
-  if (skipped) return applyAlone(options, place, { kind: 'roll', record });
+  if (skipped) return passOver(options, place, { kind: 'roll', record });
   throw new LegonetError(
     'partition_stopped',
     `partition ${record.partition} stops at position ${record.position}: a deletion that cannot be applied ` +

@@ -13,6 +13,8 @@ export type RestateOptions = PublishOptions & {
   readonly model: Model;
   /** Until then a raw input must be gone, once its sample is written again. */
   readonly erasureDeadlineMs: number;
+  /** Those that may be written to; by default all. */
+  readonly partitions?: ReadonlySet<number>;
 };
 
 type Row = { sample_id: string; partition: number; position: bigint; raw: boolean };
@@ -23,17 +25,20 @@ const BATCH = 500;
  * Writes samples into the log again whose last record in a partition does not say all that is known of
  * them, for compaction keeps no other, or may be a raw input, which must go. A crash between writing and
  * marking writes once more, which changes nothing; neither does a sample deleted meanwhile, which is erased
- * like any content that comes late.
+ * like any content that comes late. What the consumer has not read may be superseded: see `CaughtUp`.
  */
 export async function restate(options: RestateOptions): Promise<void> {
-  const { database, log, topic, reached = () => {} } = options;
+  const { database, log, topic, partitions, reached = () => {} } = options;
+  const which = partitions ? int4Array([...partitions]) : null;
   for (;;) {
     const { rows, samples } = await transaction(
       database.pool,
       async (client) => {
         const found = await client.query<Row>(
           `SELECT sample_id, partition, position, raw FROM restatements
+           WHERE $1::int[] IS NULL OR partition = ANY($1)
            ORDER BY sample_id, partition LIMIT ${BATCH}`,
+          [which],
         );
         const ids = textArray(found.rows.map((row) => row.sample_id));
         return { rows: found.rows, samples: await loadSamples(client, ids) };
@@ -62,6 +67,12 @@ export async function restate(options: RestateOptions): Promise<void> {
       await forget(client, rows);
     });
   }
+}
+
+/** Whether samples wait to be written again. */
+export async function hasRestatements(client: Queryable): Promise<boolean> {
+  const { rowCount } = await client.query('SELECT FROM restatements LIMIT 1');
+  return rowCount === 1;
 }
 
 /** A record that came meanwhile has a later position: its sample is to be written again. */

@@ -4,6 +4,7 @@ import type { EventLog } from '../log/event-log.js';
 import { readLags } from '../log/lag.js';
 import { hasUnsealed } from '../projection/seal-old.js';
 import type { Settings } from '../settings.js';
+import { int4Array } from '../store/arrays.js';
 import type { Database } from '../store/database.js';
 import { Alarm, listen } from '../store/listen.js';
 import { REPLAYING } from '../store/offsets.js';
@@ -65,17 +66,24 @@ async function stoppedPartitions({ database, log }: Service): Promise<number[]> 
   return rows.map(({ partition }) => partition);
 }
 
-/** Whether the log has all that it needs and has forgotten what it forgets at once, and all is signed. */
-async function isTidy({ database, log }: Service): Promise<boolean> {
+/**
+ * Whether the log has all that it needs and has forgotten what it forgets at once, and all is signed. A log that compacts
+ * is not told before all of a partition is read: who publishes waits for who projects.
+ */
+async function isTidy({ database, log, settings }: Service): Promise<boolean> {
+  const lags = log.compacts ? await readLags(database.pool, log, settings.topics.sampleEvents) : [];
+  const unread = lags.filter(({ behind }) => behind > 0n).map(({ partition }) => partition);
   const { rows } = await database.pool.query<{ busy: boolean }>(
-    `SELECT EXISTS (SELECT FROM erasures ${log.compacts ? 'WHERE declared_position IS NULL' : ''})
-         OR EXISTS (SELECT FROM restatements)
+    `SELECT EXISTS (SELECT FROM erasures
+                    WHERE partition <> ALL($1::int[]) ${log.compacts ? 'AND declared_position IS NULL' : ''})
+         OR EXISTS (SELECT FROM restatements WHERE partition <> ALL($1::int[]))
          OR EXISTS (SELECT FROM dead_letters WHERE announced_at IS NULL)
          OR EXISTS (SELECT FROM tlog_batches WHERE first_index IS NULL)
          OR EXISTS (SELECT FROM tlog_head WHERE size > signed_size)
          OR EXISTS (SELECT FROM evidence JOIN tombstones USING (sample_id)
                     WHERE erasure IS NULL AND applied_in IS NOT NULL AND erased_at IS NOT NULL
                       AND NOT ${REPLAYING}) AS busy`,
+    [int4Array(unread)],
   );
   return rows[0]?.busy === false;
 }

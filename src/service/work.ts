@@ -2,6 +2,7 @@ import { buildVersion } from '../build/builder.js';
 import { readPending } from '../build/plan.js';
 import { endOldBuilds } from '../build/tasks.js';
 import type { LegonetError } from '../errors.js';
+import { CaughtUp } from '../log/caught-up.js';
 import type { Batch } from '../log/event-log.js';
 import { project } from '../projection/projector.js';
 import { sealOld } from '../projection/seal-old.js';
@@ -9,10 +10,11 @@ import { announceDeadLetters } from '../publish/dead-letters.js';
 import { eraseFromLog } from '../publish/erase.js';
 import { publishPending } from '../publish/publisher.js';
 import { recordErasures } from '../publish/record-erasures.js';
-import { restate } from '../publish/restate.js';
+import { hasRestatements, restate } from '../publish/restate.js';
 import { signLog } from '../publish/sign.js';
 import type { Role } from '../store/lock.js';
 import { readDeletionSeconds } from '../store/measures.js';
+import { readOffsets } from '../store/offsets.js';
 import { expectRemoved } from '../store/removed-members.js';
 import { dropOldStatistics } from '../store/statistics.js';
 import { erasureAlarm } from './erasure-alarm.js';
@@ -62,12 +64,16 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
   },
   publish: (service, signal) => {
     const alarm = erasureAlarm(service, () => performance.now());
+    const topic = service.settings.topics.sampleEvents;
+    const caughtUp = new CaughtUp(() => service.log.ends(topic), Date.now);
     return together(signal, [
       (either) =>
         whenever(service.database, 'legonet_outbox', either, () => publishVersions(service)),
       // After the version: what is in the model is more urgent than what is in the log.
       (either) =>
-        whenever(service.database, 'legonet_published', either, () => tidyLog(service, alarm)),
+        whenever(service.database, 'legonet_published', either, () =>
+          tidyLog(service, alarm, caughtUp),
+        ),
     ]);
   },
 };
@@ -108,7 +114,11 @@ async function publishVersions(service: Service): Promise<number> {
   return POLL_MS;
 }
 
-async function tidyLog(service: Service, alarm: () => Promise<void>): Promise<number> {
+async function tidyLog(
+  service: Service,
+  alarm: () => Promise<void>,
+  caughtUp: CaughtUp,
+): Promise<number> {
   // Before anything that may fail: it is a broker that does not answer, perhaps, why they are overdue.
   await alarm();
   const { erasureDeadlineMs, topics } = service.settings;
@@ -116,7 +126,10 @@ async function tidyLog(service: Service, alarm: () => Promise<void>): Promise<nu
   await eraseFromLog({ ...service, topic });
   await recordErasures(service.database);
   await signLog(service.database, service.signer);
-  await restate({ ...service, topic, erasureDeadlineMs });
+  if (service.log.compacts && (await hasRestatements(service.database.pool))) {
+    const partitions = await caughtUp.partitions(await readOffsets(service.database.pool));
+    await restate({ ...service, topic, erasureDeadlineMs, partitions });
+  }
   await announceDeadLetters({ ...service, topic: deadLetters });
   return POLL_MS;
 }

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  type CloudEvent,
   EVENT_CONTENT_TYPE,
   encodeEvent,
   int8Data,
+  sampleDeleted,
   sampleIngested,
 } from '#src/events/cloud-event.js';
 import { catchUp } from '#src/service/catch-up.js';
@@ -36,17 +38,20 @@ describe.skipIf(missing)('a deletion that cannot be read, on Kafka', () => {
     await logs.close();
   });
 
-  const ingest = (sampleId: string, partition: number) => ({
+  const toRecord = (sampleId: string, partition: number, event: CloudEvent) => ({
     key: sampleId,
     partition,
     headers: { 'content-type': EVENT_CONTENT_TYPE },
-    value: encodeEvent(
-      sampleIngested(
-        { sampleId, label: 'a', encoding: int8Data(Int8Array.of(1, 2, 3, 4)) },
-        { id: sampleId, source: 'urn:test', time: '2026-01-01T00:00:00Z' },
-      ),
-    ),
+    value: encodeEvent(event),
   });
+  const meta = (id: string) => ({ id, source: 'urn:test', time: '2026-01-01T00:00:00Z' });
+  const ingest = (sampleId: string, partition: number, first = 1) => {
+    const encoding = int8Data(Int8Array.of(first, 2, 3, 4));
+    const event = sampleIngested({ sampleId, label: 'a', encoding }, meta(`${sampleId}${first}`));
+    return toRecord(sampleId, partition, event);
+  };
+  const remove = (sampleId: string, partition: number) =>
+    toRecord(sampleId, partition, sampleDeleted({ sampleId }, meta(`no ${sampleId}`)));
   const unreadable = {
     key: 'x',
     partition: 1,
@@ -58,11 +63,29 @@ describe.skipIf(missing)('a deletion that cannot be read, on Kafka', () => {
     return rows.map(({ sample_id }) => sample_id);
   }
 
+  /** Keys that the log is to have a record more of. */
+  async function waiting(table: 'restatements' | 'erasures'): Promise<string[]> {
+    const { rows } = await service.database.pool.query(
+      table === 'restatements'
+        ? 'SELECT sample_id AS key FROM restatements'
+        : 'SELECT key FROM erasures WHERE declared_position IS NULL',
+    );
+    return rows.map(({ key }) => key);
+  }
+
   test('stops its partition, tells, lets the others go on, and goes on itself when skipped', async () => {
     const topic = service.settings.topics.sampleEvents;
-    await service.log.append(topic, [ingest('a', 0), ingest('b', 1), unreadable, ingest('c', 1)]);
+    await service.log.append(topic, [
+      ...[ingest('a', 0), ingest('b', 1)],
+      // The log does not say enough of the one, and holds too much of the other.
+      ...[ingest('twice', 1), ingest('twice', 1, 2), ingest('gone', 1), remove('gone', 1)],
+      ...[unreadable, ingest('c', 1), remove('twice', 1)],
+    ]);
     await expect(catchUp(service, never)).rejects.toMatchObject({ code: 'partition_stopped' });
-    expect(await samples()).toEqual(['a', 'b']);
+    expect(await samples()).toEqual(['a', 'b', 'twice']);
+    // A record more would supersede what is not read yet, the deletion of one.
+    expect(await waiting('restatements')).toEqual(['twice']);
+    expect(await waiting('erasures')).toEqual(['gone']);
 
     const stop = new AbortController();
     const reasons: string[] = [];
@@ -72,16 +95,20 @@ describe.skipIf(missing)('a deletion that cannot be read, on Kafka', () => {
     });
     try {
       await service.log.append(topic, [ingest('d', 0), ingest('e', 2), ingest('f', 1)]);
-      await expect.poll(samples, { timeout: 60_000 }).toEqual(['a', 'b', 'd', 'e']);
+      await expect.poll(samples, { timeout: 60_000 }).toEqual(['a', 'b', 'd', 'e', 'twice']);
       // Its partition may be read after the others.
       await expect.poll(() => reasons, { timeout: 60_000 }).toContain('partition_stopped');
 
-      const [letter] = await readDeadLetters(service.database.pool);
+      const letters = await readDeadLetters(service.database.pool);
+      const letter = letters.find(({ stopping }) => stopping);
       await skipLetter(service.database.pool, letter?.id ?? -1n);
       await expect.poll(samples, { timeout: 60_000 }).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
     } finally {
       stop.abort();
       await running;
     }
+    await catchUp(service, never);
+    expect(await waiting('restatements')).toEqual([]);
+    expect(await waiting('erasures')).toEqual([]);
   });
 });

@@ -28,7 +28,7 @@ function quickLog(backoffMs = BACKOFF_MS) {
       rolls.push(clock.now);
       return records.map(() => 20n);
     },
-    ranges: async () => new Map(),
+    ends: async () => new Map([[0, 0n]]),
     findGone: async (due) => {
       looked.push(...due.map(({ key }) => key));
       return [...due];

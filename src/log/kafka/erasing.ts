@@ -1,9 +1,9 @@
 import { rollRecord } from '../../events/own-records.js';
+import { CaughtUp } from '../caught-up.js';
 import type { Erasure, ErasureProgress } from '../event-log.js';
 import type { KafkaLogLine } from './connection.js';
 import type { ErasurePlan } from './policy.js';
 import type { Placed } from './producer.js';
-import type { Ranges } from './ranges.js';
 import type { Declared } from './verification.js';
 
 export type ErasingOptions = {
@@ -13,7 +13,8 @@ export type ErasingOptions = {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   append(records: readonly Placed[]): Promise<bigint[]>;
-  ranges(): Promise<Ranges>;
+  /** The position after the last record, by partition. */
+  ends(): Promise<ReadonlyMap<number, bigint>>;
   /** Those of which no record is left before the deletion. */
   findGone(erasures: readonly Declared[], signal: AbortSignal): Promise<Declared[]>;
   onLog(line: KafkaLogLine): void;
@@ -38,11 +39,12 @@ export class Erasing {
   /** When an erasure was seen to be done. */
   readonly #gone = new Map<string, number>();
   readonly #closing = new AbortController();
-  #earlierEnds: Ranges = new Map();
+  readonly #caughtUp: CaughtUp;
   #verifying: Promise<void> | undefined;
 
   constructor(options: ErasingOptions) {
     this.#options = options;
+    this.#caughtUp = new CaughtUp(options.ends, options.now);
   }
 
   /** Does what is due, and tells what moved. Reading goes on in the background; its results come later. */
@@ -64,19 +66,14 @@ export class Erasing {
 
   /**
    * Writes deletions. A record of the same key that the consumer has not read would be compacted away by
-   * ours, and may be another request: so only where it has read what was there when we last looked.
+   * ours, and may be another request: so only where it has caught up.
    */
   async #declare(
     open: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
   ): Promise<ErasureProgress[]> {
-    const ends = await this.#options.ranges();
-    const isUpToDate = ({ partition }: Erasure) => {
-      const range = this.#earlierEnds.get(partition) ?? ends.get(partition);
-      return range !== undefined && (read.get(partition) ?? 0n) >= range.high;
-    };
-    const ready = open.filter(isUpToDate);
-    this.#earlierEnds = ends;
+    const partitions = await this.#caughtUp.partitions(read);
+    const ready = open.filter(({ partition }) => partitions.has(partition));
     const positions = await this.#options.append(
       ready.map(({ key, partition, record }) => ({ partition, record: { ...record(), key } })),
     );

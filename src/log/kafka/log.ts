@@ -216,7 +216,7 @@ export class KafkaLog implements EventLog {
       backoffMs: () => this.#limits.backoffMs,
       now,
       append: (records) => this.#producer.append(topic, records),
-      ranges: () => this.#ranges(topic),
+      ends: () => this.ends(topic),
       findGone: (due, signal) =>
         findGone(due, (read) => this.#consume(topic, { ...read, groupId, commits: false }), signal),
       onLog,
