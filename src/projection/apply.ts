@@ -6,7 +6,7 @@ import type { Kernel } from '../model/kernel.js';
 import type { Model } from '../model/model.js';
 import { type Database, sqlState, transaction } from '../store/database.js';
 import { keyText } from '../store/key-text.js';
-import { PROJECTION, SIDE_BY_SIDE } from '../store/lock.js';
+import { ALONE, SIDE_BY_SIDE } from '../store/lock.js';
 import { handOver } from '../store/removed-members.js';
 import type { Changes } from './changes.js';
 import { fold, type Item } from './fold.js';
@@ -172,7 +172,6 @@ const NOT_ALONE = Symbol('not alone');
 
 /** Tables that grow from nothing look small to the planner for too long: it would read them whole. */
 const BY_INDEX = 'SET LOCAL enable_seqscan = off';
-const ALONE = `SELECT pg_advisory_xact_lock(${PROJECTION.join(', ')})`;
 
 async function applyUnstorable(
   options: ApplyOptions,

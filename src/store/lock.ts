@@ -15,6 +15,7 @@ const RETRY_MS = 500;
 export const PROJECTION = [SPACE, 101] as const;
 /** Together: nobody takes a sample away until the transaction ends. */
 export const SIDE_BY_SIDE = `SELECT pg_advisory_xact_lock_shared(${PROJECTION.join(', ')})`;
+export const ALONE = `SELECT pg_advisory_xact_lock(${PROJECTION.join(', ')})`;
 
 /** A held role. `lost` aborts when the connection that holds it breaks. */
 export type Leadership = { readonly lost: AbortSignal; release(): Promise<void> };
