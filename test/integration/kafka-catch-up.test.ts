@@ -20,7 +20,7 @@ const missing = await kafkaMissing();
 const model = tinyModel();
 const never = new AbortController().signal;
 
-describe.skipIf(missing)('a deletion that cannot be read, on Kafka', () => {
+describe.skipIf(missing)('catching up, on Kafka', () => {
   const logs = logKeeper();
   let base: TestService;
   let service: Service;
@@ -73,7 +73,7 @@ describe.skipIf(missing)('a deletion that cannot be read, on Kafka', () => {
     return rows.map(({ key }) => key);
   }
 
-  test('stops its partition, tells, lets the others go on, and goes on itself when skipped', async () => {
+  test('a deletion that cannot be read stops its partition, tells, lets the others go on, and is skipped', async () => {
     const topic = service.settings.topics.sampleEvents;
     await service.log.append(topic, [
       ...[ingest('a', 0), ingest('b', 1)],
@@ -109,6 +109,21 @@ describe.skipIf(missing)('a deletion that cannot be read, on Kafka', () => {
     }
     await catchUp(service, never);
     expect(await waiting('restatements')).toEqual([]);
+    expect(await waiting('erasures')).toEqual([]);
+  });
+
+  test('goes on, where the log is told of deletions only as far as the ones before are read', async () => {
+    const topic = service.settings.topics.sampleEvents;
+    const ids = Array.from({ length: 2500 }, (_, i) => `many ${i}`);
+    await service.log.append(
+      topic,
+      ids.map((id) => ingest(id, 0)),
+    );
+    await service.log.append(
+      topic,
+      ids.map((id) => remove(id, 0)),
+    );
+    await catchUp(service, never);
     expect(await waiting('erasures')).toEqual([]);
   });
 });
