@@ -28,8 +28,8 @@ async function whenLocked(
 
 /**
  * Forgets everything that is projected, so that the log, which ends at `ends`, is projected again from
- * its start. Versions, weights and requests stay; nothing is built until the projection has come as
- * far as it was. Throws `busy` (retryable) while another process projects or builds.
+ * its start. Versions, weights and requests stay; nothing is built until the projection has come to
+ * that end. Throws `busy` (retryable) while another process projects or builds.
  */
 export async function dropProjections(
   database: Database,
@@ -74,15 +74,13 @@ export async function dropProjections(
                leaf_entry = excluded.leaf_entry, adapters = excluded.adapters`,
       );
       await client.query(`TRUNCATE ${PROJECTED}`);
-      // Where the log's last records were erased, it ends before what was projected of it. Where it
-      // compacts, what was known of a sample may be in a record written since.
+      // Not as far as it was projected: what was known of a sample, its deletion too, may be in a record that the log
+      // has written since, and the sample may have been sent once more before that.
       await client.query(
-        `UPDATE offsets o SET position = 0, retained = 0,
-                replay_until = CASE WHEN $3 THEN e.position
-                  ELSE least(greatest(o.position, o.replay_until), e.position) END
+        `UPDATE offsets o SET position = 0, retained = 0, replay_until = e.position
          FROM unnest($1::int[], $2::int8[]) AS e(partition, position)
          WHERE o.partition = e.partition`,
-        [int4Array([...ends.keys()]), int8Array([...ends.values()]), compacts],
+        [int4Array([...ends.keys()]), int8Array([...ends.values()])],
       );
       // Skipped deletions stay skipped, and what was redriven is in the log again. What a log that
       // compacts has dropped, nobody could find again.

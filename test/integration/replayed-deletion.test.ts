@@ -35,3 +35,32 @@ test('a deletion is certified though a replay meets what is left of it after the
     await drop();
   }
 });
+
+test('no version of a replay has a deleted sample that was sent once more, before the log was told to forget it', async () => {
+  const { url, drop } = await createTestDatabase();
+  const pipeline = new Pipeline(url, tinyModel(), await loadWasmKernel());
+  try {
+    await pipeline.begin();
+    await pipeline.append([ingest('kept'), ingest('gone')]);
+    await pipeline.project(2);
+    await pipeline.build();
+    const remove = toNewRecord(sampleDeleted({ sampleId: 'gone' }, meta('request')));
+    await pipeline.append([remove, ingest('gone')]);
+    // The deletion alone: the log forgets what was read of the sample, and says so behind what was not.
+    await pipeline.project(1);
+    await pipeline.build();
+    await pipeline.replay();
+    for (let step = 0; step < 3; step++) {
+      await pipeline.project(1);
+      await pipeline.build();
+    }
+    await pipeline.finish();
+    const { rows } = await pipeline.database.pool.query(
+      'SELECT version, retained FROM versions ORDER BY version',
+    );
+    expect(rows.map(({ retained }) => retained)).toEqual([2n, 1n, 1n]);
+  } finally {
+    await pipeline.close();
+    await drop();
+  }
+});
