@@ -1,5 +1,6 @@
 import { readPending } from '../build/plan.js';
 import type { PartitionLag } from '../log/lag.js';
+import { int4Array } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
 import type { Role } from '../store/lock.js';
 import type { Waiting } from './stalls.js';
@@ -50,11 +51,16 @@ export async function buildsWaiting(
   return [{ role: 'build', what: 'adapters', mark }];
 }
 
-/** Versions to be announced, and deletions that the log is yet to be told of. */
-export async function publicationsWaiting(client: Queryable): Promise<Waiting[]> {
+/** Versions to be announced, and deletions that the log is yet to be told of, in these partitions; null: in all. */
+export async function publicationsWaiting(
+  client: Queryable,
+  partitions: ReadonlySet<number> | null,
+): Promise<Waiting[]> {
   const { rows } = await client.query<{ outbox: bigint | null; erasures: Date | null }>(
     `SELECT (SELECT min(id) FROM outbox WHERE published_at IS NULL) AS outbox,
-            (SELECT min(since) FROM erasures WHERE declared_position IS NULL) AS erasures`,
+            (SELECT min(since) FROM erasures WHERE declared_position IS NULL
+               AND ($1::int[] IS NULL OR partition = ANY($1))) AS erasures`,
+    [partitions && int4Array([...partitions])],
   );
   const { outbox = null, erasures = null } = rows[0] ?? {};
   const announcements = { what: 'announcements', mark: `at event ${outbox}` };

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CaughtUp } from '../log/caught-up.js';
 import { type PartitionLag, readLagsInTime } from '../log/lag.js';
 import type { Database } from '../store/database.js';
 import { heldRoles, type Role } from '../store/lock.js';
@@ -20,6 +21,8 @@ export class Watch implements Own {
   readonly #stalls = new Stalls();
   readonly #roles: readonly Role[];
   readonly #limitMs: number;
+  #ends: ReadonlyMap<number, bigint> = new Map();
+  readonly #caughtUp = new CaughtUp(async () => this.#ends, Date.now);
   /** Whether the log answered when it was last asked. */
   logAnswers = true;
 
@@ -65,7 +68,9 @@ export class Watch implements Own {
       ...(mine.includes('build')
         ? await buildsWaiting(pool, service.settings.buildDelayMs, this)
         : []),
-      ...(mine.includes('publish') ? await publicationsWaiting(pool) : []),
+      ...(mine.includes('publish')
+        ? await publicationsWaiting(pool, await this.#open(service, lags))
+        : []),
     ];
     this.#stalls.saw(waiting, performance.now());
   }
@@ -75,6 +80,23 @@ export class Watch implements Own {
     const lags = await readLagsInTime(pool, log, settings.topics.sampleEvents);
     this.logAnswers = lags !== null;
     return lags ?? [];
+  }
+
+  /**
+   * Partitions in which the log may be told of deletions: a log that compacts is not before the projection has caught up,
+   * which takes its time, or an operator. Null: in all, as far as is known.
+   */
+  async #open(
+    { log }: Service,
+    lags: readonly PartitionLag[],
+  ): Promise<ReadonlySet<number> | null> {
+    if (!log.compacts || !this.logAnswers) return null;
+    this.#ends = new Map(
+      lags.map(({ partition, position, behind }) => [partition, position + behind]),
+    );
+    return this.#caughtUp.partitions(
+      new Map(lags.map(({ partition, position }) => [partition, position])),
+    );
   }
 
   /** Looks until the signal aborts. */
