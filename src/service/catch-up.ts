@@ -6,6 +6,7 @@ import { hasUnsealed } from '../projection/seal-old.js';
 import type { Settings } from '../settings.js';
 import { int4Array } from '../store/arrays.js';
 import type { Database } from '../store/database.js';
+import { STOPS } from '../store/dead-letters.js';
 import { Alarm, listen } from '../store/listen.js';
 import { REPLAYING } from '../store/offsets.js';
 import { canRecover, type Role, runRole } from './roles.js';
@@ -59,9 +60,7 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
 async function stoppedPartitions({ database, log }: Service): Promise<number[]> {
   if (!log.shares) return [];
   const { rows } = await database.pool.query<{ partition: number }>(
-    `SELECT DISTINCT partition FROM dead_letters JOIN offsets USING (partition)
-     WHERE stopping AND skipped_at IS NULL AND offsets.position <= dead_letters.position
-     ORDER BY partition`,
+    `SELECT DISTINCT partition FROM dead_letters WHERE ${STOPS} ORDER BY partition`,
   );
   return rows.map(({ partition }) => partition);
 }

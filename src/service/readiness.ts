@@ -1,5 +1,6 @@
 import type { Readiness } from '../serve/deps.js';
 import type { Database } from '../store/database.js';
+import { STOPS } from '../store/dead-letters.js';
 import { pending, shippedMigrations } from '../store/migrate.js';
 import type { Service } from './service.js';
 import type { Watch } from './watch.js';
@@ -22,8 +23,7 @@ export async function checkReadiness(
     if (missing.length > 0) reasons.push(`migrations are missing: ${names(missing)}`);
     else {
       const { rows } = await pool.query<{ digest: string; stopped: bigint }>(
-        `SELECT digest, (SELECT count(*) FROM dead_letters WHERE stopping AND skipped_at IS NULL)
-           AS stopped
+        `SELECT digest, (SELECT count(*) FROM dead_letters WHERE ${STOPS}) AS stopped
          FROM model`,
       );
       const [found] = rows;

@@ -28,6 +28,14 @@ export type RawLetter = DeadLetter & {
 const COLUMNS = `id, code, reason, partition, position, key, stopping, skipped_at AS "skippedAt",
   redriven_at AS "redrivenAt", created_at AS "createdAt"`;
 
+/**
+ * Of a dead letter: its partition stands still before it. Not where a replay is yet to come to it again, nor where its
+ * partition has gone on, for compaction has dropped the record.
+ */
+export const STOPS = `stopping AND skipped_at IS NULL AND redriven_at IS NULL
+  AND NOT EXISTS (SELECT FROM offsets o
+                  WHERE o.partition = dead_letters.partition AND o.position > dead_letters.position)`;
+
 /** What waits for somebody to look at it. */
 export async function readDeadLetters(client: Queryable): Promise<DeadLetter[]> {
   const { rows } = await client.query<DeadLetter>(

@@ -83,8 +83,12 @@ export async function dropProjections(
         [int4Array([...ends.keys()]), int8Array([...ends.values()])],
       );
       // Skipped deletions stay skipped, and what was redriven is in the log again. What a log that
-      // compacts has dropped, nobody could find again.
-      if (!compacts) await client.query('DELETE FROM dead_letters WHERE skipped_at IS NULL');
+      // compacts has dropped, nobody could find again; but no partition stands still that has not come to it.
+      await client.query(
+        compacts
+          ? 'UPDATE dead_letters SET redriven_at = now() WHERE stopping AND skipped_at IS NULL'
+          : 'DELETE FROM dead_letters WHERE skipped_at IS NULL',
+      );
       // Whatever the log says now, every adapter is built from it again.
       await client.query(
         `INSERT INTO dirty_adapters (adapter, partition, position) SELECT adapter, 0, -1 FROM adapters`,

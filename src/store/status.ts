@@ -1,5 +1,6 @@
 import type { Backend } from '../model/backend.js';
 import type { Queryable } from './database.js';
+import { STOPS } from './dead-letters.js';
 import { heldRoles, type Role } from './lock.js';
 
 export type Status = {
@@ -57,7 +58,7 @@ export async function readStatus(client: Queryable): Promise<Status> {
   );
   const stopped = await client.query<StoppedPartition>(
     `SELECT id, partition, position, reason FROM dead_letters
-     WHERE stopping AND skipped_at IS NULL ORDER BY partition, position`,
+     WHERE ${STOPS} ORDER BY partition, position`,
   );
   const [row] = rows;
   if (!row) throw new TypeError('status without a row');
