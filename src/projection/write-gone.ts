@@ -62,14 +62,15 @@ async function writeErasures(client: Queryable, changes: Changes): Promise<void>
   const keys = textArray([...new Set([...erasures.map(({ key }) => key), ...tombstones.keys()])]);
   await queryPrepared(
     client,
-    // What could not be read was never a sample's; the log holds it all the same.
+    // What could not be read was never a sample's; the log holds it all the same, perhaps, also where we have forgotten
+    // what it is: a replay has forgotten that it was to be erased.
     `INSERT INTO erasures AS e (key, partition, first_position, last_position)
      SELECT key, partition, min(first), max(last)
      FROM (SELECT * FROM unnest($2::text[], $3::int[], $4::int8[], $5::int8[])
              AS changed(key, partition, first, last)
            UNION ALL
            SELECT key, partition, position, position FROM dead_letters
-           WHERE key = ANY($1::text[]) AND value IS NOT NULL) AS found
+           WHERE key = ANY($1::text[])) AS found
      GROUP BY key, partition ORDER BY key, partition
      ON CONFLICT (key, partition) DO UPDATE
        SET first_position = least(e.first_position, excluded.first_position),

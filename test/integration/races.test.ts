@@ -235,3 +235,16 @@ test('a build that a replay has overtaken is not committed', async () => {
   await pipeline.build();
   expect((await query('SELECT retained FROM versions')).rows).toEqual([{ retained: 0n }]);
 });
+
+test('after a replay too, what could not be read of a sample is erased in each partition', async () => {
+  const unreadable = { ...ingest('s'), value: Buffer.from('of a person') };
+  const both = async () => {
+    await project([1, 0n], [unreadable]);
+    await project([0, 0n], [remove('s')]);
+    return (await query('SELECT partition FROM erasures ORDER BY partition')).rows;
+  };
+  expect(await both()).toEqual([{ partition: 0 }, { partition: 1 }]);
+  const ends = [0, 1].map((partition) => [partition, 1n] as const);
+  await dropProjections(pipeline.database, new Map(ends), true);
+  expect(await both()).toEqual([{ partition: 0 }, { partition: 1 }]);
+});
