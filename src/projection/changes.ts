@@ -45,10 +45,13 @@ export type Tombstone = {
   readonly first: Position | null;
 };
 
+/** What the audit log has of a sample's content. */
+export type SealedSample = Pick<StoredSample, 'adapters' | 'seal' | 'leaf'>;
+
 /** Content that is not in force any more, because of a request or of other content (null). */
 export type GoneContent = {
   readonly sampleId: string;
-  readonly sample: StoredSample;
+  readonly sample: SealedSample;
   readonly because: RequestRef | null;
 };
 
@@ -132,6 +135,6 @@ export type SavedSeal = {
   readonly digest: string;
   readonly seal: Seal;
   readonly leaf: LeafPlace;
-  /** What the seal's membership commits to, where keys are samples. */
+  /** What the seal's membership commits to; null in replays that an older Legonet began. */
   readonly adapters: readonly number[] | null;
 };

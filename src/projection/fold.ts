@@ -120,12 +120,11 @@ class Fold {
     const ref = { requestId, commitment: isOwn ? null : sealed.commitment };
     if (event.kind === 'deleted') {
       const { sampleId } = event;
-      const known = this.#tracks.get(sampleId).state.status;
-      if (known !== 'deleted') this.#tracks.remove(sampleId, ref, record);
+      const removed = this.#tracks.isThere(sampleId) ? 1 : 0;
+      if (!this.#tracks.isDeleted(sampleId)) this.#tracks.remove(sampleId, ref, record);
       // The log's own deletion is no request, and is what stays of all others.
       if (isOwn) return;
       this.#tracks.erasures.record(sampleId, record);
-      const removed = known === 'retained' ? 1 : 0;
       this.#requests.push({ request, kind: 'sample', target: sampleId, ...logged, removed });
       return;
     }

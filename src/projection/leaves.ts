@@ -1,12 +1,12 @@
 import { encodeLeaf } from '../audit/leaves.js';
-import type { Changes, GoneContent, LeafPlace, RequestRow, StoredSample } from './changes.js';
+import type { Changes, GoneContent, LeafPlace, RequestRow, SealedSample } from './changes.js';
 import type { Requests } from './write-requests.js';
 
 /** The audit log's entries of a batch, and which of them records what. */
 export type Leaves = {
   readonly entries: readonly Uint8Array[];
   /** The entry of each content's ingest, if it is among these. */
-  readonly ingests: ReadonlyMap<StoredSample, number>;
+  readonly ingests: ReadonlyMap<SealedSample, number>;
   readonly deletions: ReadonlyMap<GoneContent, number>;
   /** Of requests that took nothing away. */
   readonly requests: ReadonlyMap<RequestRow, number>;
@@ -16,8 +16,8 @@ export type Leaves = {
 export function leavesOf({ samples, gone }: Changes, requests: Requests): Leaves {
   const entries: Uint8Array[] = [];
   const add = (leaf: Parameters<typeof encodeLeaf>[0]) => entries.push(encodeLeaf(leaf)) - 1;
-  const ingests = new Map<StoredSample, number>();
-  const ingest = (sample: StoredSample | null) => {
+  const ingests = new Map<SealedSample, number>();
+  const ingest = (sample: SealedSample | null) => {
     if (!sample || sample.leaf) return;
     const { commitment, membership } = sample.seal;
     ingests.set(sample, add({ kind: 'ingest', commitment, membership }));
@@ -42,7 +42,7 @@ export function leavesOf({ samples, gone }: Changes, requests: Requests): Leaves
 
 /** Where a content's ingest is in the log; null if it is not there yet. */
 export function placeOf(
-  sample: StoredSample,
+  sample: SealedSample,
   { ingests }: Leaves,
   batch: bigint,
 ): LeafPlace | null {

@@ -7,6 +7,7 @@ import type {
   RequestRef,
   RetainedState,
   SampleChange,
+  SealedSample,
   StoredSample,
   Tombstone,
 } from './changes.js';
@@ -96,7 +97,8 @@ export class Tracks {
     const { sample } = this.get(sampleId);
     const { requestId } = because;
     this.#stones.set(sampleId, { at, requestId, first: sample?.first ?? null });
-    if (sample) this.#gone.push({ sampleId, sample, because });
+    const gone = sample ?? this.#lost(sampleId);
+    if (gone) this.#gone.push({ sampleId, sample: gone, because });
     this.#tracks.set(sampleId, { state: { status: 'deleted' }, sample: null });
     if (sample) this.erasures.payloads(sampleId, payloadsOf(sample));
   }
@@ -128,6 +130,21 @@ export class Tracks {
     const { seal: own, leaf } = saved;
     const known = saved.adapters ?? adapters;
     return { at, label, encoding, adapters: known, unplaced, seal: own, leaf };
+  }
+
+  /** Whether a request takes it away: it is retained, or was so before a replay that has not met it. */
+  isThere(sampleId: string): boolean {
+    const { state } = this.get(sampleId);
+    if (state.status !== 'unknown') return state.status === 'retained';
+    return Boolean(this.#known.savedSeals.get(sampleId)?.adapters);
+  }
+
+  /** Versions hold it, and a replay meets its deletion alone, or first. */
+  #lost(sampleId: string): SealedSample | null {
+    const saved = this.#known.savedSeals.get(sampleId);
+    if (!saved?.adapters) return null;
+    this.#restored.add(sampleId);
+    return { adapters: saved.adapters, seal: saved.seal, leaf: saved.leaf };
   }
 
   #before(sampleId: string): Track {

@@ -7,7 +7,7 @@ import { UNPLACED } from '../store/placement.js';
 import { lockAdapters } from '../store/row-locks.js';
 import { type RemovedMember, subtractRemoved } from '../store/statistics.js';
 import { queueEntries } from '../store/tlog-queue.js';
-import type { Changes, Position, SampleChange, StoredSample } from './changes.js';
+import type { Changes, Position, SampleChange, SealedSample, StoredSample } from './changes.js';
 import { leavesOf, placeOf } from './leaves.js';
 import { writeEvidence } from './write-evidence.js';
 import { writeGone } from './write-gone.js';
@@ -69,7 +69,7 @@ export async function write(
 }
 
 /** Content that a request has taken away before it was ever written. */
-const passing = ({ gone, samples }: Changes): StoredSample[] => {
+const passing = ({ gone, samples }: Changes): SealedSample[] => {
   const written = new Set(samples.map(({ before }) => before?.seal));
   return gone.flatMap(({ sample, because }) =>
     because && !written.has(sample.seal) ? [sample] : [],
@@ -147,8 +147,8 @@ async function keepContent(client: Queryable, added: readonly StoredSample[]): P
 /** Marks, in order of adapter, those whose members go and those to which some come. */
 async function markDirty(
   client: Queryable,
-  removed: readonly StoredSample[],
-  added: readonly StoredSample[],
+  removed: readonly Pick<StoredSample, 'adapters'>[],
+  added: readonly Pick<StoredSample, 'adapters'>[],
   last: Mark,
 ): Promise<void> {
   const marks = new Map<number, boolean>();

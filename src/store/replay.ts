@@ -66,7 +66,7 @@ export async function dropProjections(
         // What a sample is committed to stays, as long as its content does.
         `INSERT INTO saved_seals
          SELECT sample_id, coalesce(correction_digest, ingest_digest), salt, commitment, membership,
-                leaf_batch, leaf_entry, CASE WHEN anchor_adapter IS NOT NULL THEN adapters END
+                leaf_batch, leaf_entry, adapters
          FROM samples WHERE leaf_batch IS NOT NULL
          ON CONFLICT (sample_id) DO UPDATE
            SET digest = excluded.digest, salt = excluded.salt, commitment = excluded.commitment,

@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
+import { loadWasmKernel } from '#src/kernel/wasm.js';
+import type { CompactingLog } from '../support/compacting-log.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { toNewRecord } from '../support/history.js';
+import { tinyModel } from '../support/models.js';
+import { Pipeline } from '../support/pipeline.js';
+import { expectCertified } from '../support/replay-database.js';
+
+const kernel = await loadWasmKernel();
+let made: TestDatabase;
+let pipeline: Pipeline;
+
+beforeEach(async () => {
+  made = await createTestDatabase();
+  pipeline = new Pipeline(made.url, tinyModel(), kernel, true);
+  await pipeline.begin();
+});
+afterEach(async () => {
+  await pipeline.close();
+  await made.drop();
+});
+
+const meta = (id: string) => ({ id, source: 'urn:test', time: '2024-01-01T12:00:00Z' });
+const ingest = (sampleId: string) =>
+  toNewRecord(sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4] }, meta(sampleId)));
+
+test('a deletion is certified though a replay meets nothing but it: the log has compacted the rest', async () => {
+  await pipeline.append([ingest('gone'), ingest('kept')]);
+  await pipeline.project(2);
+  await pipeline.build();
+  await pipeline.append([
+    toNewRecord(sampleDeleted({ sampleId: 'gone' }, meta('request'))),
+    ingest('more'),
+  ]);
+  // Before it is projected.
+  await (pipeline.log as CompactingLog).compact('sample-events', 10n);
+  await pipeline.replay();
+  await pipeline.finish();
+  expect(await expectCertified(pipeline.database, await pipeline.vkey())).toBe(1);
+});
