@@ -1,10 +1,15 @@
 import { LegonetError } from '../errors.js';
+import type { Place } from '../log/event-log.js';
 import type { Stores } from '../log/open.js';
+import { int4Array, int8Array } from '../store/arrays.js';
 import { heldRoles } from '../store/lock.js';
 import { waitUntil } from './catch-up.js';
 import type { Request } from './request-deletions.js';
 import { canRecover, ROLES, runRole } from './roles.js';
 import type { Service } from './service.js';
+
+/** A request, and where the log has it. */
+export type Asked = Request & { readonly places: readonly Place[] };
 
 /**
  * Resolves when a version without the request's samples is published, with `performance.now()` of
@@ -13,16 +18,25 @@ import type { Service } from './service.js';
 export async function helpUntilPublished(
   { database }: Stores,
   openService: () => Promise<Service & { close(): Promise<void> }>,
-  { requestId, targets }: Request,
+  { requestId, kind, targets, places }: Asked,
   signal: AbortSignal,
 ): Promise<number> {
+  const last = lastOfEach(places);
   const published = async () => {
-    const { rows } = await database.pool.query<{ done: bigint }>(
-      `SELECT count(*) AS done FROM deletions d JOIN versions v USING (version)
-       WHERE request_id = $1 AND target = ANY($2) AND v.published_at IS NOT NULL`,
-      [requestId, targets],
+    // One that was met before may take more away when it comes again, as may a subject's.
+    const { rows } = await database.pool.query<{ done: boolean }>(
+      `SELECT (SELECT count(*) FROM deletions d JOIN versions v USING (version)
+               WHERE request_id = $1 AND kind = $2 AND target = ANY($3)
+                 AND v.published_at IS NOT NULL) >= cardinality($3::text[])
+          AND NOT EXISTS (SELECT FROM unnest($4::int[], $5::int8[]) AS last(partition, position)
+                          LEFT JOIN offsets o USING (partition)
+                          WHERE coalesce(o.position, 0) <= last.position)
+          AND NOT EXISTS (SELECT FROM evidence JOIN tombstones USING (sample_id)
+                          LEFT JOIN versions v ON v.version = applied_in
+                          WHERE evidence.request_id = $1 AND v.published_at IS NULL) AS done`,
+      [requestId, kind, targets, int4Array([...last.keys()]), int8Array([...last.values()])],
     );
-    return Number(rows[0]?.done ?? 0n) >= targets.length;
+    return rows[0]?.done === true;
   };
   const held = await heldRoles(database.pool);
   const finished = new AbortController();
@@ -54,4 +68,13 @@ export async function helpUntilPublished(
     'interrupted',
     `stopped waiting; request ${requestId} stays in the log: see \`legonet deletions ${requestId}\``,
   );
+}
+
+/** By partition. */
+function lastOfEach(places: readonly Place[]): ReadonlyMap<number, bigint> {
+  const last = new Map<number, bigint>();
+  for (const { partition, position } of places) {
+    if (position > (last.get(partition) ?? -1n)) last.set(partition, position);
+  }
+  return last;
 }

@@ -28,7 +28,7 @@ type Options = {
 export async function run(context: Context, options: Options): Promise<ExitCode> {
   const request = await readRequest(options);
   return withStores<ExitCode>(context, async (stores) => {
-    await requestDeletions(stores, request);
+    const places = await requestDeletions(stores, request);
     const { requestId } = request;
     if (!options.wait) {
       context.print(
@@ -41,7 +41,7 @@ export async function run(context: Context, options: Options): Promise<ExitCode>
     const publishedAt = await helpUntilPublished(
       stores,
       () => openQuickService(stores),
-      request,
+      { ...request, places },
       context.signal,
     );
     const directory = join(context.settings.dataDir, 'certificates');
