@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
+import { sampleDeleted, sampleIngested, subjectErased } from '#src/events/cloud-event.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import type { CompactingLog } from '../support/compacting-log.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -23,8 +23,8 @@ afterEach(async () => {
 });
 
 const meta = (id: string) => ({ id, source: 'urn:test', time: '2024-01-01T12:00:00Z' });
-const ingest = (sampleId: string) =>
-  toNewRecord(sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4] }, meta(sampleId)));
+const ingest = (sampleId: string, about: { subjectId?: string } = {}, id = sampleId) =>
+  toNewRecord(sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4], ...about }, meta(id)));
 
 test('a deletion is certified though a replay meets nothing but it: the log has compacted the rest', async () => {
   await pipeline.append([ingest('gone'), ingest('kept')]);
@@ -37,6 +37,21 @@ test('a deletion is certified though a replay meets nothing but it: the log has 
   // Before it is projected.
   await (pipeline.log as CompactingLog).compact('sample-events', 10n);
   await pipeline.replay();
+  await pipeline.finish();
+  expect(await expectCertified(pipeline.database, await pipeline.vkey())).toBe(1);
+});
+
+test('after a replay, too, what a subject’s erasure takes away late is certified', async () => {
+  await pipeline.append([
+    ingest('late'),
+    toNewRecord(subjectErased({ subjectId: 'p' }, meta('request'))),
+  ]);
+  await pipeline.finish();
+  // The log keeps its own note of the erasure.
+  await pipeline.compact();
+  await pipeline.replay();
+  await pipeline.finish();
+  await pipeline.append([ingest('late', { subjectId: 'p' }, 'again')]);
   await pipeline.finish();
   expect(await expectCertified(pipeline.database, await pipeline.vkey())).toBe(1);
 });
