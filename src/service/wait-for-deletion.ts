@@ -2,6 +2,8 @@ import { LegonetError } from '../errors.js';
 import type { Place } from '../log/event-log.js';
 import type { Stores } from '../log/open.js';
 import { int4Array, int8Array } from '../store/arrays.js';
+import type { Database } from '../store/database.js';
+import { STOPS } from '../store/dead-letters.js';
 import { heldRoles } from '../store/lock.js';
 import { waitUntil } from './catch-up.js';
 import type { Request } from './request-deletions.js';
@@ -23,6 +25,7 @@ export async function helpUntilPublished(
 ): Promise<number> {
   const last = lastOfEach(places);
   const published = async () => {
+    await throwIfStopped(database, last);
     // One that was met before may take more away when it comes again, as may a subject's.
     const { rows } = await database.pool.query<{ done: boolean }>(
       `SELECT (SELECT count(*) FROM deletions d JOIN versions v USING (version)
@@ -67,6 +70,24 @@ export async function helpUntilPublished(
   throw new LegonetError(
     'interrupted',
     `stopped waiting; request ${requestId} stays in the log: see \`legonet deletions ${requestId}\``,
+  );
+}
+
+/** Another process, which has the roles, cannot tell us. */
+async function throwIfStopped(
+  { pool }: Database,
+  last: ReadonlyMap<number, bigint>,
+): Promise<void> {
+  const { rows } = await pool.query<{ partition: number; position: bigint }>(
+    `SELECT partition, position FROM dead_letters WHERE ${STOPS}`,
+  );
+  const found = rows.find(({ partition, position }) => position < (last.get(partition) ?? 0n));
+  if (!found) return;
+  throw new LegonetError(
+    'partition_stopped',
+    `partition ${found.partition} stands still before a deletion that cannot be applied, and the request is behind ` +
+      'it. See `legonet dead-letters`',
+    'stop',
   );
 }
 

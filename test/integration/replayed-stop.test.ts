@@ -3,8 +3,10 @@ import { sampleIngested } from '#src/events/cloud-event.js';
 import type { Consumption } from '#src/log/event-log.js';
 import { catchUp } from '#src/service/catch-up.js';
 import { replay } from '#src/service/replay.js';
-import { runRole } from '#src/service/roles.js';
+import { requestDeletions } from '#src/service/request-deletions.js';
+import { ROLES, runRole } from '#src/service/roles.js';
 import type { Service } from '#src/service/service.js';
+import { helpUntilPublished } from '#src/service/wait-for-deletion.js';
 import { readStatus } from '#src/store/status.js';
 import { CompactingLog } from '../support/compacting-log.js';
 import { toNewRecord } from '../support/history.js';
@@ -82,4 +84,23 @@ test('a partition that has gone on does not stand still, though nobody has skipp
   stop.abort();
   await running;
   expect((await readStatus(service.database.pool)).stopped).toEqual([]);
+});
+
+test('whoever waits for a deletion behind what stops its partition is told, though other processes do the work', async () => {
+  await service.log.append(service.settings.topics.sampleEvents, [ingest('a'), unreadable]);
+  const stop = new AbortController();
+  const running = ROLES.map((role) => runRole(service, role, stop.signal, () => {}));
+  const stopped = async () => (await readStatus(service.database.pool)).stopped.length;
+  await expect.poll(stopped, { timeout: 10_000 }).toBe(1);
+  const request = { requestId: 'r', kind: 'sample', targets: ['a'] } as const;
+  const places = await requestDeletions(service, request);
+  const waiting = helpUntilPublished(
+    service,
+    () => Promise.reject(new Error('others have all roles')),
+    { ...request, places },
+    AbortSignal.timeout(5000),
+  );
+  await expect(waiting).rejects.toMatchObject({ code: 'partition_stopped' });
+  stop.abort();
+  await Promise.all(running);
 });
