@@ -18,7 +18,7 @@ export type Asked = Request & { readonly places: readonly Place[] };
  * that moment; throws if that needs an operator, or `interrupted`. Does the work itself where no other process has taken the role.
  */
 export async function helpUntilPublished(
-  { database }: Stores,
+  { database }: Pick<Stores, 'database'>,
   openService: () => Promise<Service & { close(): Promise<void> }>,
   { requestId, kind, targets, places }: Asked,
   signal: AbortSignal,
