@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { sampleDeleted, sampleIngested } from '#src/events/cloud-event.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
+import { dropProjections } from '#src/store/replay.js';
 import { createTestDatabase } from '../support/database.js';
 import { toNewRecord } from '../support/history.js';
 import { tinyModel } from '../support/models.js';
@@ -24,8 +25,8 @@ test('a deletion is certified though a replay meets what is left of it after the
       ingest('kept'),
     ]);
     await pipeline.project(1);
-    await pipeline.replay();
-    // The log's own deletion comes last, beyond all that was projected before.
+    // The log was told of the deletion, at its end, when the replay had looked where that is.
+    await dropProjections(pipeline.database, new Map([[0, 3n]]), false);
     await pipeline.project(1);
     await pipeline.build();
     await pipeline.finish();
