@@ -31,7 +31,9 @@ export async function writeLetter(
                                digest, stopping)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      ON CONFLICT ${digest === null ? '(partition, position) WHERE digest IS NULL' : '(key, digest) WHERE digest IS NOT NULL'}
-     DO UPDATE SET redriven_at = NULL, announced_at = NULL, revision = dead_letters.revision + 1`,
+     DO UPDATE SET redriven_at = NULL, announced_at = NULL, revision = dead_letters.revision + 1
+       -- A partition that still stands before it is no news.
+       WHERE NOT dead_letters.stopping OR dead_letters.redriven_at IS NOT NULL`,
     [
       at.partition,
       at.position,

@@ -64,6 +64,18 @@ test('a replay goes as far as the deletion that stops a partition, and says only
   expect((await readStatus(service.database.pool)).stopped).toHaveLength(1);
 });
 
+test('a deletion that stops its partition is no news when it is tried again', async () => {
+  await service.log.append(service.settings.topics.sampleEvents, [unreadable]);
+  const revisions: unknown[] = [];
+  for (let tried = 0; tried < 2; tried++) {
+    const stop = new AbortController();
+    await runRole(base, 'project', stop.signal, () => stop.abort());
+    const { rows } = await base.database.pool.query('SELECT revision FROM dead_letters');
+    revisions.push(...rows);
+  }
+  expect(revisions).toEqual([{ revision: 0n }, { revision: 0n }]);
+});
+
 test('a partition stands still before its very first record, too, and catching up says so', async () => {
   await service.log.append(service.settings.topics.sampleEvents, [unreadable]);
   await expect(catchUp(service, AbortSignal.timeout(10_000))).rejects.toMatchObject({
