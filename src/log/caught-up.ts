@@ -11,15 +11,14 @@ export class CaughtUp {
   #ends: Positions = new Map();
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  /** `ends`: the position after the last record, by partition. `now`: milliseconds since 1970. */
-  constructor(
-    private readonly ends: () => Promise<Positions>,
-    private readonly now: () => number,
-  ) {}
+  /** `now`: milliseconds since 1970. */
+  constructor(private readonly now: () => number) {}
 
-  /** Partitions of which the consumer, whose next positions are `read`, has read what was there when we last looked. */
-  async partitions(read: Positions): Promise<ReadonlySet<number>> {
-    const ends = await this.ends();
+  /**
+   * Partitions of which the consumer, whose next positions are `read`, has read what was there when we last looked.
+   * `ends`: the position after the last record now. Both by partition.
+   */
+  partitions(read: Positions, ends: Positions): ReadonlySet<number> {
     const earlier = this.now() - this.#lookedAt <= RECENT_MS ? this.#ends : ends;
     this.#ends = ends;
     this.#lookedAt = this.now();

@@ -6,7 +6,7 @@ import { hasUnsealed } from '../projection/seal-old.js';
 import type { Settings } from '../settings.js';
 import { int4Array } from '../store/arrays.js';
 import type { Database } from '../store/database.js';
-import { STOPS } from '../store/dead-letters.js';
+import { readStopped } from '../store/dead-letters.js';
 import { Alarm, listen } from '../store/listen.js';
 import { REPLAYING } from '../store/offsets.js';
 import { canRecover, type Role, runRole } from './roles.js';
@@ -59,10 +59,7 @@ export async function catchUp(service: Service, signal: AbortSignal): Promise<vo
 /** Partitions that stand still before a deletion, in a log whose other partitions go on. */
 async function stoppedPartitions({ database, log }: Service): Promise<number[]> {
   if (!log.shares) return [];
-  const { rows } = await database.pool.query<{ partition: number }>(
-    `SELECT DISTINCT partition FROM dead_letters WHERE ${STOPS} ORDER BY partition`,
-  );
-  return rows.map(({ partition }) => partition);
+  return (await readStopped(database.pool)).map(({ partition }) => partition);
 }
 
 /**

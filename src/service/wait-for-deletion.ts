@@ -3,7 +3,7 @@ import type { Place } from '../log/event-log.js';
 import type { Stores } from '../log/open.js';
 import { int4Array, int8Array } from '../store/arrays.js';
 import type { Database } from '../store/database.js';
-import { STOPS } from '../store/dead-letters.js';
+import { readStopped } from '../store/dead-letters.js';
 import { heldRoles } from '../store/lock.js';
 import { waitUntil } from './catch-up.js';
 import type { Request } from './request-deletions.js';
@@ -78,10 +78,8 @@ async function throwIfStopped(
   { pool }: Database,
   last: ReadonlyMap<number, bigint>,
 ): Promise<void> {
-  const { rows } = await pool.query<{ partition: number; position: bigint }>(
-    `SELECT partition, position FROM dead_letters WHERE ${STOPS}`,
-  );
-  const found = rows.find(({ partition, position }) => position < (last.get(partition) ?? 0n));
+  const stopped = await readStopped(pool);
+  const found = stopped.find(({ partition, position }) => position < (last.get(partition) ?? 0n));
   if (!found) return;
   throw new LegonetError(
     'partition_stopped',

@@ -2,7 +2,7 @@ import { readPending } from '../build/plan.js';
 import type { PartitionLag } from '../log/lag.js';
 import { int4Array } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
-import { STOPS } from '../store/dead-letters.js';
+import { readStopped } from '../store/dead-letters.js';
 import type { Role } from '../store/lock.js';
 import type { Waiting } from './stalls.js';
 
@@ -23,10 +23,7 @@ export async function projectionsWaiting(
   lags: readonly PartitionLag[],
   { partitions }: Own,
 ): Promise<Waiting[]> {
-  const { rows } = await client.query<{ partition: number }>(
-    `SELECT DISTINCT partition FROM dead_letters WHERE ${STOPS}`,
-  );
-  const stopped = new Set(rows.map((row) => row.partition));
+  const stopped = new Set((await readStopped(client)).map(({ partition }) => partition));
   return lags
     .filter(({ partition, behind }) => behind > 0n && !stopped.has(partition))
     .filter(({ partition }) => partitions === null || partitions.has(partition))

@@ -21,8 +21,7 @@ export class Watch implements Own {
   readonly #stalls = new Stalls();
   readonly #roles: readonly Role[];
   readonly #limitMs: number;
-  #ends: ReadonlyMap<number, bigint> = new Map();
-  readonly #caughtUp = new CaughtUp(async () => this.#ends, Date.now);
+  readonly #caughtUp = new CaughtUp(Date.now);
   /** Whether the log answered when it was last asked. */
   logAnswers = true;
 
@@ -69,7 +68,7 @@ export class Watch implements Own {
         ? await buildsWaiting(pool, service.settings.buildDelayMs, this)
         : []),
       ...(mine.includes('publish')
-        ? await publicationsWaiting(pool, await this.#open(service, lags))
+        ? await publicationsWaiting(pool, this.#open(service, lags))
         : []),
     ];
     this.#stalls.saw(waiting, performance.now());
@@ -86,16 +85,11 @@ export class Watch implements Own {
    * Partitions in which the log may be told of deletions: a log that compacts is not before the projection has caught up,
    * which takes its time, or an operator. Null: in all, as far as is known.
    */
-  async #open(
-    { log }: Service,
-    lags: readonly PartitionLag[],
-  ): Promise<ReadonlySet<number> | null> {
+  #open({ log }: Service, lags: readonly PartitionLag[]): ReadonlySet<number> | null {
     if (!log.compacts || !this.logAnswers) return null;
-    this.#ends = new Map(
-      lags.map(({ partition, position, behind }) => [partition, position + behind]),
-    );
     return this.#caughtUp.partitions(
       new Map(lags.map(({ partition, position }) => [partition, position])),
+      new Map(lags.map(({ partition, position, behind }) => [partition, position + behind])),
     );
   }
 

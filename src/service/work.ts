@@ -64,8 +64,7 @@ export const WORK: Record<Role, (service: Service, signal: AbortSignal) => Promi
   },
   publish: (service, signal) => {
     const alarm = erasureAlarm(service, () => performance.now());
-    const topic = service.settings.topics.sampleEvents;
-    const caughtUp = new CaughtUp(() => service.log.ends(topic), Date.now);
+    const caughtUp = new CaughtUp(Date.now);
     return together(signal, [
       (either) =>
         whenever(service.database, 'legonet_outbox', either, () => publishVersions(service)),
@@ -126,8 +125,10 @@ async function tidyLog(
   await eraseFromLog({ ...service, topic });
   await recordErasures(service.database);
   await signLog(service.database, service.signer);
-  if (service.log.compacts && (await hasRestatements(service.database.pool))) {
-    const partitions = await caughtUp.partitions(await readOffsets(service.database.pool));
+  const { database, log } = service;
+  if (log.compacts && (await hasRestatements(database.pool))) {
+    const read = await readOffsets(database.pool);
+    const partitions = caughtUp.partitions(read, await log.ends(topic));
     await restate({ ...service, topic, erasureDeadlineMs, partitions });
   }
   await announceDeadLetters({ ...service, topic: deadLetters });

@@ -36,6 +36,18 @@ export const STOPS = `stopping AND skipped_at IS NULL AND redriven_at IS NULL
   AND NOT EXISTS (SELECT FROM offsets o
                   WHERE o.partition = dead_letters.partition AND o.position > dead_letters.position)`;
 
+/** A partition that stands still, and the dead letter before which it does. */
+export type StoppedPartition = Pick<DeadLetter, 'id' | 'partition' | 'position' | 'reason'>;
+
+/** In order of partition. */
+export async function readStopped(client: Queryable): Promise<StoppedPartition[]> {
+  const { rows } = await client.query<StoppedPartition>(
+    `SELECT id, partition, position, reason FROM dead_letters
+     WHERE ${STOPS} ORDER BY partition, position`,
+  );
+  return rows;
+}
+
 /** What waits for somebody to look at it. */
 export async function readDeadLetters(client: Queryable): Promise<DeadLetter[]> {
   const { rows } = await client.query<DeadLetter>(

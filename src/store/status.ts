@@ -1,6 +1,6 @@
 import type { Backend } from '../model/backend.js';
 import type { Queryable } from './database.js';
-import { STOPS } from './dead-letters.js';
+import { readStopped, type StoppedPartition } from './dead-letters.js';
 import { heldRoles, type Role } from './lock.js';
 
 export type Status = {
@@ -26,13 +26,6 @@ export type Status = {
   readonly roles: readonly Role[];
 };
 
-export type StoppedPartition = {
-  readonly id: bigint;
-  readonly partition: number;
-  readonly position: bigint;
-  readonly reason: string;
-};
-
 /** Where things stand: the newest version that is published, and what waits for the next one. */
 export async function readStatus(client: Queryable): Promise<Status> {
   const { rows } = await client.query<Omit<Status, 'roles' | 'stopped'>>(
@@ -56,13 +49,10 @@ export async function readStatus(client: Queryable): Promise<Status> {
        (SELECT version, model_digest FROM versions WHERE published_at IS NOT NULL
         ORDER BY version DESC LIMIT 1) AS v ON true`,
   );
-  const stopped = await client.query<StoppedPartition>(
-    `SELECT id, partition, position, reason FROM dead_letters
-     WHERE ${STOPS} ORDER BY partition, position`,
-  );
+  const stopped = await readStopped(client);
   const [row] = rows;
   if (!row) throw new TypeError('status without a row');
-  return { ...row, stopped: stopped.rows, roles: await heldRoles(client) };
+  return { ...row, stopped, roles: await heldRoles(client) };
 }
 
 /**

@@ -4,8 +4,8 @@ import { CaughtUp } from '#src/log/caught-up.js';
 let ends: Map<number, bigint>;
 let now: number;
 let caughtUp: CaughtUp;
-const partitions = async (...read: readonly (readonly [number, bigint])[]) => [
-  ...(await caughtUp.partitions(new Map(read))),
+const partitions = (...read: readonly (readonly [number, bigint])[]) => [
+  ...caughtUp.partitions(new Map(read), new Map(ends)),
 ];
 
 beforeEach(() => {
@@ -14,36 +14,33 @@ beforeEach(() => {
     [1, 20n],
   ]);
   now = 0;
-  caughtUp = new CaughtUp(
-    async () => new Map(ends),
-    () => now,
-  );
+  caughtUp = new CaughtUp(() => now);
 });
 
-test('a partition that is read to its end is caught up, and no other', async () => {
-  expect(await partitions([0, 10n], [1, 19n])).toEqual([0]);
-  expect(await partitions([0, 9n])).toEqual([]);
+test('a partition that is read to its end is caught up, and no other', () => {
+  expect(partitions([0, 10n], [1, 19n])).toEqual([0]);
+  expect(partitions([0, 9n])).toEqual([]);
 });
 
-test('one that is never read to its end is, where what was there at the last look is read', async () => {
-  await partitions();
+test('one that is never read to its end is, where what was there at the last look is read', () => {
+  partitions();
   ends.set(0, 15n);
   now += 1000;
-  expect(await partitions([0, 12n])).toEqual([0]);
-  expect(await partitions([0, 12n])).toEqual([]);
+  expect(partitions([0, 12n])).toEqual([0]);
+  expect(partitions([0, 12n])).toEqual([]);
 });
 
-test('what was there long ago says nothing', async () => {
-  await partitions();
+test('what was there long ago says nothing', () => {
+  partitions();
   ends.set(0, 15n);
   now += 3_600_000;
-  expect(await partitions([0, 12n])).toEqual([]);
+  expect(partitions([0, 12n])).toEqual([]);
 });
 
-test('a partition that is new is judged by its end', async () => {
-  await partitions();
+test('a partition that is new is judged by its end', () => {
+  partitions();
   ends.set(2, 5n);
-  expect(await partitions([2, 4n])).toEqual([]);
+  expect(partitions([2, 4n])).toEqual([]);
   ends.set(3, 5n);
-  expect(await partitions([3, 5n])).toEqual([3]);
+  expect(partitions([3, 5n])).toEqual([3]);
 });

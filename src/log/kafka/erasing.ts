@@ -44,7 +44,7 @@ export class Erasing {
 
   constructor(options: ErasingOptions) {
     this.#options = options;
-    this.#caughtUp = new CaughtUp(options.ends, options.now);
+    this.#caughtUp = new CaughtUp(options.now);
   }
 
   /** Does what is due, and tells what moved. Reading goes on in the background; its results come later. */
@@ -72,7 +72,7 @@ export class Erasing {
     open: readonly Erasure[],
     read: ReadonlyMap<number, bigint>,
   ): Promise<ErasureProgress[]> {
-    const partitions = await this.#caughtUp.partitions(read);
+    const partitions = this.#caughtUp.partitions(read, await this.#options.ends());
     const ready = open.filter(({ partition }) => partitions.has(partition));
     const positions = await this.#options.append(
       ready.map(({ key, partition, record }) => ({ partition, record: { ...record(), key } })),
