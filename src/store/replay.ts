@@ -56,11 +56,14 @@ export async function dropProjections(
     }
     await whenLocked(database, async (client) => {
       await client.query(
-        // Versions hold these contents; what is not there again once the log is projected was removed. From no
-        // set, though: all sets are made again from what is there then.
-        `WITH forgotten AS (UPDATE removals SET commitment = NULL WHERE commitment IS NOT NULL)
+        // Versions hold these contents; what is not there again once the log is projected was removed: after the
+        // latest of them, though a replay before this one has not come that far again. From no set: all sets are made
+        // again from what is there then.
+        `WITH forgotten AS (UPDATE removals SET commitment = NULL WHERE commitment IS NOT NULL),
+         latest AS (SELECT cut FROM versions ORDER BY version DESC LIMIT 1)
          INSERT INTO removals (partition, position, content_partition, content_position)
-         SELECT partition, o.position, partition, s.position FROM samples s JOIN offsets o USING (partition)`,
+         SELECT partition, greatest(o.position, (l.cut ->> partition::text)::bigint), partition, s.position
+         FROM samples s JOIN offsets o USING (partition) LEFT JOIN latest l ON true`,
       );
       await client.query(
         // What a sample is committed to stays, as long as its content does.
