@@ -1,6 +1,11 @@
+import { connect } from 'node:net';
+import kafkajs from 'kafkajs';
 import { describe, expect, test } from 'vitest';
+import { SharedAdmin } from '#src/log/kafka/admin.js';
+import { readMetadata } from '#src/log/kafka/topics.js';
 import { kafkaMissing, testBroker } from '../support/kafka.js';
 import { logKeeper, logOptions } from '../support/kafka-log.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 
 const missing = await kafkaMissing();
 const TIMES = 100;
@@ -26,6 +31,44 @@ describe.skipIf(missing)('the log on Kafka', () => {
       expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
     } finally {
       await logs.close();
+    }
+  });
+
+  test('says that it may come back, when a connection breaks in the middle of an answer', async () => {
+    const { brokers } = await testBroker();
+    const [host = '', port] = (brokers[0] ?? '').split(':');
+    const proxy = await startTcpProxy({ host, port: Number(port) });
+    const logs = logKeeper();
+    const options = logOptions(brokers);
+    const { sampleEvents } = options.topics;
+    const admin = new SharedAdmin(
+      new kafkajs.Kafka({
+        brokers,
+        logLevel: kafkajs.logLevel.NOTHING,
+        // Whatever the brokers call themselves.
+        socketFactory: ({ onConnect }) => connect(proxy.port, proxy.host, onConnect),
+      }),
+    );
+    const partitions = () =>
+      admin.use(
+        'look it up',
+        async (asked) => (await readMetadata(asked, sampleEvents)).partitions,
+      );
+    try {
+      await logs.open(options);
+      expect(await partitions()).toHaveLength(3);
+      // What kafkajs knows of the topic comes anew; then it asks once more.
+      proxy.halveNext(2);
+      await expect(partitions()).rejects.toMatchObject({
+        code: 'log_unreachable',
+        message: expect.stringContaining('no broker answers'),
+        retry: 'retryable',
+      });
+      expect(await partitions()).toHaveLength(3);
+    } finally {
+      await admin.close();
+      await logs.close();
+      await proxy.close();
     }
   });
 });

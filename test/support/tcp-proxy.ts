@@ -18,8 +18,8 @@ export type TcpProxy = {
   open(): number;
   /** Breaks every connection, or the one of that number, oldest first. */
   cut(one?: number): void;
-  /** Of what comes next, on whichever connection, half is passed on; then that connection is broken. */
-  halveNext(): void;
+  /** Of what comes next, on whichever connection, or after so many more, half is passed on; then that connection breaks. */
+  halveNext(after?: number): void;
   /** Holds back for so long whatever comes from now on; 0: nothing. Its order stays as it is. */
   delay(milliseconds: number): void;
   close(): Promise<void>;
@@ -30,7 +30,7 @@ type Pair = { readonly near: Socket; readonly far: Socket };
 export async function startTcpProxy(upstream?: Address): Promise<TcpProxy> {
   const meddled: Meddled = { connections: 0, cut: 0, halved: 0, delayed: 0 };
   const pairs = new Set<Pair>();
-  let halving = false;
+  let halving = Number.POSITIVE_INFINITY;
   let delayMs = 0;
 
   const cut = (pair: Pair) => {
@@ -46,8 +46,8 @@ export async function startTcpProxy(upstream?: Address): Promise<TcpProxy> {
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
       if (!pairs.has(pair)) return;
-      if (halving && bytes.length > 1) {
-        halving = false;
+      if (bytes.length > 1 && halving-- === 0) {
+        halving = Number.POSITIVE_INFINITY;
         meddled.halved++;
         pairs.delete(pair);
         to.write(bytes.subarray(0, bytes.length >> 1));
@@ -87,8 +87,8 @@ export async function startTcpProxy(upstream?: Address): Promise<TcpProxy> {
       const all = [...pairs];
       for (const pair of one === undefined ? all : all.slice(one, one + 1)) cut(pair);
     },
-    halveNext: () => {
-      halving = true;
+    halveNext: (after = 0) => {
+      halving = after;
     },
     delay: (milliseconds) => {
       delayMs = milliseconds;

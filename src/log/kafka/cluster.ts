@@ -4,6 +4,16 @@ import { isDenied } from './errors.js';
 import type { BrokerLimits } from './policy.js';
 import type { Ranges } from './ranges.js';
 
+/** Where no broker has answered, kafkajs 2.2.4 reads its answer all the same: a TypeError, which is not ours. */
+export async function answered<T>(metadata: Promise<T>): Promise<T> {
+  try {
+    return await metadata;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new kafkajs.KafkaJSError('no broker answers');
+  }
+}
+
 /** Settings by name; null if we may not read them. */
 export async function describeTopic(
   admin: Admin,
@@ -32,7 +42,7 @@ async function describe(
 
 /** The slowest of the brokers in what decides on cleaning; null if we may not read their settings. */
 export async function describeLimits(admin: Admin): Promise<BrokerLimits | null> {
-  const { brokers } = await admin.describeCluster();
+  const { brokers } = await answered(admin.describeCluster());
   const limits: BrokerLimits[] = [];
   for (const { nodeId } of brokers) {
     const settings = await describe(admin, kafkajs.ConfigResourceTypes.BROKER, String(nodeId));

@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
 import type { Finding } from '../finding.js';
-import { describeLimits } from './cluster.js';
+import { answered, describeLimits } from './cluster.js';
 import { arithmetic, deadlineShortfall, type ErasurePlan, type TopicPlan } from './policy.js';
 import { examineTopic } from './topics.js';
 
@@ -13,7 +13,7 @@ export async function examineKafka(
   bootstrap: string,
 ): Promise<Finding[]> {
   const brokers = await finding('kafka', async () => {
-    const cluster = await use('reach Kafka', (admin) => admin.describeCluster());
+    const cluster = await use('reach Kafka', (admin) => answered(admin.describeCluster()));
     const detail = `${cluster.brokers.length} brokers answer at ${bootstrap}`;
     return { ok: true, detail };
   });

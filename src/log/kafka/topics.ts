@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, ITopicMetadata } from 'kafkajs';
 import { LegonetError } from '../../errors.js';
-import { describeTopic } from './cluster.js';
+import { answered, describeTopic } from './cluster.js';
 import { errorType, toLogError } from './errors.js';
 import { mismatch, type TopicPlan, violations } from './policy.js';
 
@@ -72,7 +72,7 @@ async function waitForLeaders(admin: Admin, topics: readonly string[]): Promise<
 }
 
 export async function readMetadata(admin: Admin, topic: string): Promise<ITopicMetadata> {
-  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  const { topics } = await answered(admin.fetchTopicMetadata({ topics: [topic] }));
   const metadata = topics.find(({ name }) => name === topic);
   if (!metadata || metadata.partitions.length === 0) {
     throw new LegonetError(
