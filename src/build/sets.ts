@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientBase } from 'pg';
-import { encodeLeaf } from '../audit/leaves.js';
 import { encodeSetProof } from '../audit/sets/encoding.js';
 import { ENTRY_BYTES, KEY_BYTES } from '../audit/sets/entries.js';
 import { type Pages, pageId, pagesFor, type SetState } from '../audit/sets/pages.js';
@@ -9,7 +8,8 @@ import { EMPTY } from '../audit/sets/tree.js';
 import type { SetChanges } from '../audit/sets/update.js';
 import { LegonetError } from '../errors.js';
 import { loadHashPairs } from '../kernel/hash-pairs.js';
-import { type Database, type Queryable, transaction } from '../store/database.js';
+import { type Database, transaction } from '../store/database.js';
+import { forgetSeals } from '../store/saved-seals.js';
 import {
   type PreparedSets,
   prepareFrom,
@@ -18,7 +18,6 @@ import {
   readSetStates,
 } from '../store/sets.js';
 import { rebuildSets, type WholeSet } from '../store/sets-write.js';
-import { queueEntries } from '../store/tlog-queue.js';
 import { type BuildPlan, type Cut, cutJson } from './plan.js';
 import { takeStates } from './remembered-sets.js';
 import { adaptersOf, moves, PAGE, readPage, readSealed, removals, type Sealed } from './sealed.js';
@@ -182,21 +181,9 @@ async function makeSets(
     if (rowCount !== 1) {
       throw new LegonetError('build_overtaken', 'another builder has made the sets', 'retryable');
     }
-    await recordLost(tx);
+    await forgetSeals(tx);
     return rebuildSets(tx, wholeSets(pages, adapters), await hashPairs());
   });
-}
-
-/** Content that a replay has not met again is gone, and the audit log says so. */
-async function recordLost(client: Queryable): Promise<void> {
-  const { rows } = await client.query<{ commitment: Buffer }>(
-    'DELETE FROM saved_seals RETURNING commitment',
-  );
-  if (rows.length === 0) return;
-  const leaves = rows.map(({ commitment }) =>
-    encodeLeaf({ kind: 'delete', commitment, request: null }),
-  );
-  await queueEntries(client, leaves);
 }
 
 /** One set after the other: its entries are gathered when it is asked for. */

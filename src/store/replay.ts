@@ -2,6 +2,7 @@ import { LegonetError } from '../errors.js';
 import { int4Array, int8Array } from './arrays.js';
 import { type Database, type Queryable, sqlState, transaction } from './database.js';
 import { keepBuildersOut, type Leadership, tryLead } from './lock.js';
+import { saveSeals } from './saved-seals.js';
 
 const PROJECTED = `samples, tombstones, memberships, sample_subjects, subject_erasures, erasures,
   restatements, adapter_statistics, dirty_adapters, sets, set_pages, set_cut, anchors, moves`;
@@ -65,17 +66,7 @@ export async function dropProjections(
          SELECT partition, greatest(o.position, (l.cut ->> partition::text)::bigint), partition, s.position
          FROM samples s JOIN offsets o USING (partition) LEFT JOIN latest l ON true`,
       );
-      await client.query(
-        // What a sample is committed to stays, as long as its content does.
-        `INSERT INTO saved_seals
-         SELECT sample_id, coalesce(correction_digest, ingest_digest), salt, commitment, membership,
-                leaf_batch, leaf_entry, adapters
-         FROM samples WHERE leaf_batch IS NOT NULL
-         ON CONFLICT (sample_id) DO UPDATE
-           SET digest = excluded.digest, salt = excluded.salt, commitment = excluded.commitment,
-               membership = excluded.membership, leaf_batch = excluded.leaf_batch,
-               leaf_entry = excluded.leaf_entry, adapters = excluded.adapters`,
-      );
+      await saveSeals(client);
       await client.query(`TRUNCATE ${PROJECTED}`);
       // Not as far as it was projected: what was known of a sample, its deletion too, may be in a record that the log
       // has written since, and the sample may have been sent once more before that.

@@ -12,12 +12,6 @@ const meta = (id: string) => ({ id, source: 'urn:test', time: '2024-01-01T12:00:
 const ingest = (sampleId: string) =>
   toNewRecord(sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4] }, meta(sampleId)));
 
-/** What Kafka does in its own time, also before a consumer has come so far. */
-async function compact({ log }: Pipeline, until: bigint): Promise<void> {
-  if (!('compact' in log)) throw new Error('expected a log that compacts');
-  await log.compact('sample-events', until);
-}
-
 test('a deletion is certified though a replay meets what is left of it after the first version without it', async () => {
   const { url, drop } = await createTestDatabase();
   const pipeline = new Pipeline(url, tinyModel(), await loadWasmKernel());
@@ -66,30 +60,6 @@ test('no version of a replay has a deleted sample that was sent once more, befor
       'SELECT version, retained FROM versions ORDER BY version',
     );
     expect(rows.map(({ retained }) => retained)).toEqual([2n, 1n, 1n]);
-  } finally {
-    await pipeline.close();
-    await drop();
-  }
-});
-
-test('a version is retired though a replay began anew before it had come as far as the version', async () => {
-  const { url, drop } = await createTestDatabase();
-  const pipeline = new Pipeline(url, tinyModel(), await loadWasmKernel(), true);
-  try {
-    await pipeline.begin();
-    await pipeline.append([ingest('gone'), ingest('kept')]);
-    await pipeline.project(2);
-    await pipeline.build();
-    await pipeline.replay();
-    await pipeline.project(1);
-    await pipeline.replay();
-    await pipeline.append([toNewRecord(sampleDeleted({ sampleId: 'gone' }, meta('request')))]);
-    await compact(pipeline, 3n);
-    await pipeline.finish();
-    const { rows } = await pipeline.database.pool.query(
-      'SELECT retired_by FROM versions ORDER BY version',
-    );
-    expect(rows.map(({ retired_by }) => retired_by)).toEqual([2, null]);
   } finally {
     await pipeline.close();
     await drop();
