@@ -53,7 +53,10 @@ export const RAW = 'of a person';
 
 const toRecord = (event: Parameters<typeof recordKey>[0]): NewRecord => ({
   key: recordKey(event),
-  value: encodeEvent(event),
+  // In a counterexample, as text.
+  value: Object.assign(encodeEvent(event), {
+    [fc.toStringMethod]: () => JSON.stringify(event),
+  }),
   headers: { 'content-type': EVENT_CONTENT_TYPE },
 });
 
@@ -112,21 +115,26 @@ export function bulk(model: Model): fc.Arbitrary<NewRecord[]> {
   );
 }
 
+/** So many records of a partition, or of each. */
+export type Part = { readonly count: number; readonly partition: number | null };
+
 export type Step =
   | { readonly kind: 'append'; readonly records: readonly NewRecord[] }
-  | { readonly kind: 'project'; readonly count: number }
+  | ({ readonly kind: 'project' } & Part)
   /** A build during which so many records are projected. */
-  | { readonly kind: 'build'; readonly meanwhile: number }
+  | { readonly kind: 'build'; readonly meanwhile: Part | null }
   /** Two builders at once: the slower one finds itself overtaken. */
   | { readonly kind: 'race' }
   | { readonly kind: 'publish' }
   /** The projections dropped; the log is projected again. */
   | { readonly kind: 'replay' }
-  /** The log keeps the last record of each key, where it compacts at all. */
+  /** The log keeps the last record of each key, where it compacts at all, of those that were ever projected. */
   | { readonly kind: 'compact' }
   | { readonly kind: 'restart' };
 
-export function histories(model: Model, compacts: boolean): fc.Arbitrary<Step[]> {
+export function histories(model: Model, partitions: number | null): fc.Arbitrary<Step[]> {
+  const compacts = partitions !== null;
+  const partition = fc.nat({ max: (partitions ?? 1) - 1 });
   const wholeClass = fc.constant(
     Array.from({ length: 20 }, (_, i) =>
       toRecord(sampleDeleted({ sampleId: `b${i * 3}` }, { id: `class-${i}`, source: 'urn:test' })),
@@ -136,6 +144,8 @@ export function histories(model: Model, compacts: boolean): fc.Arbitrary<Step[]>
     ...Array.from({ length: 8 }, (_, i) => ({ key: `s${i}`, value: null })),
     ...Array.from({ length: 60 }, (_, i) => ({ key: `b${i}`, value: null })),
   ]);
+  // A producer with another partitioner.
+  const elsewhere = fc.option(fc.record({ partition }), { nil: {}, freq: 5 });
   const append = fc
     .oneof(
       { weight: 12, arbitrary: fc.array(records(model), { minLength: 1, maxLength: 6 }) },
@@ -143,21 +153,29 @@ export function histories(model: Model, compacts: boolean): fc.Arbitrary<Step[]>
       { weight: 1, arbitrary: wholeClass },
       { weight: 1, arbitrary: everything },
     )
-    .map((appended): Step => ({ kind: 'append', records: appended }));
+    .chain((appended) => fc.tuple(fc.constant(appended), elsewhere))
+    .map(
+      ([appended, to]): Step => ({
+        kind: 'append',
+        records: appended.map((record) => ({ ...record, ...to })),
+      }),
+    );
   const small = fc.integer({ min: 1, max: 8 });
+  const part = (count: fc.Arbitrary<number>) =>
+    fc.record({ count, partition: fc.option(partition) });
   return fc.array(
     fc.oneof(
       { weight: 6, arbitrary: append },
       {
         weight: 6,
-        arbitrary: fc
-          .oneof(small, fc.constant(1000))
-          .map((count): Step => ({ kind: 'project', count })),
+        arbitrary: part(fc.oneof(small, fc.constant(1000))).map(
+          (projected): Step => ({ kind: 'project', ...projected }),
+        ),
       },
       {
         weight: 4,
         arbitrary: fc
-          .oneof(fc.constant(0), small)
+          .oneof(fc.constant(null), part(small))
           .map((meanwhile): Step => ({ kind: 'build', meanwhile })),
       },
       { weight: 1, arbitrary: fc.constant<Step>({ kind: 'race' }) },

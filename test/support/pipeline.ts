@@ -3,7 +3,7 @@ import { type BuildOutcome, buildVersion } from '#src/build/builder.js';
 import { type Compute, inlineCompute } from '#src/build/compute.js';
 import type { LogRecord } from '#src/events/record.js';
 import { EmbeddedLog } from '#src/log/embedded.js';
-import type { EventLog, NewRecord } from '#src/log/event-log.js';
+import type { EventLog, NewRecord, Place } from '#src/log/event-log.js';
 import type { Encoder } from '#src/model/encoder.js';
 import type { Kernel } from '#src/model/kernel.js';
 import type { Model } from '#src/model/model.js';
@@ -16,6 +16,7 @@ import { publishPending } from '#src/publish/publisher.js';
 import { restate } from '#src/publish/restate.js';
 import { type Database, openDatabase } from '#src/store/database.js';
 import { saveModel } from '#src/store/model.js';
+import { readOffsets } from '#src/store/offsets.js';
 import { expectRemoved } from '#src/store/removed-members.js';
 import { dropProjections } from '#src/store/replay.js';
 import { CompactingLog } from './compacting-log.js';
@@ -26,8 +27,12 @@ export const VERSIONS = 'model-versions';
 const NEVER = new AbortController().signal;
 const DAY_MS = 86_400_000;
 
-/** What some models take: an encoder of raw inputs, what trains softmax adapters. */
-type PipelineTools = { readonly encoder?: Encoder | null; readonly trainer?: Trainer | null };
+/** What some models take, an encoder of raw inputs and what trains softmax adapters; partitions of a log that compacts. */
+type PipelineTools = {
+  readonly encoder?: Encoder | null;
+  readonly trainer?: Trainer | null;
+  readonly partitions?: number;
+};
 
 /** The whole pipeline on a test database, one step at a time, in the order that a test asks for. */
 export class Pipeline {
@@ -49,13 +54,15 @@ export class Pipeline {
     kernel: Kernel,
     compacts = false,
     signer?: ReturnType<typeof memorySigner>,
-    { encoder = null, trainer = null }: PipelineTools = {},
+    { encoder = null, trainer = null, partitions = 1 }: PipelineTools = {},
   ) {
     this.#encoder = encoder;
     this.#given = signer;
     this.#signer = signer ?? memorySigner();
     this.database = openDatabase(url);
-    this.log = new (compacts ? CompactingLog : EmbeddedLog)(this.database);
+    this.log = compacts
+      ? new CompactingLog(this.database, partitions)
+      : new EmbeddedLog(this.database);
     this.#model = model;
     this.#kernel = kernel;
     this.#compute = inlineCompute(url, kernel, model, trainer);
@@ -83,23 +90,39 @@ export class Pipeline {
     return formatVerifierKey(verifierOf((await this.#signer()).key));
   }
 
-  /** Everything that the log holds now. */
-  records(): Promise<LogRecord[]> {
-    return this.log.read(TOPIC, 0n, 10_000);
+  /** Everything that the log holds now, one partition after the other. */
+  async records(): Promise<LogRecord[]> {
+    const all: LogRecord[] = [];
+    for (let partition = 0; partition < this.partitions; partition++) {
+      all.push(...(await this.#read({ partition, position: 0n }, 10_000)));
+    }
+    return all;
+  }
+
+  get partitions(): number {
+    return 'partitions' in this.log ? this.log.partitions : 1;
+  }
+
+  #read(from: Place, count: number): Promise<LogRecord[]> {
+    const { log } = this;
+    return 'readFrom' in log
+      ? log.readFrom(TOPIC, from, count)
+      : log.read(TOPIC, from.position, count);
   }
 
   /**
-   * Projects up to `count` records, in one batch; as where the same process builds, or by turns as where another one
-   * does. Returns how many there were.
+   * Projects up to `count` records of a partition, in one batch; as where the same process builds, or by turns as where
+   * another one does. Returns how many there were.
    */
-  async project(count: number, buildsHere = this.#expectNoMore === null): Promise<number> {
+  async project(
+    count: number,
+    buildsHere = this.#expectNoMore === null,
+    partition = 0,
+  ): Promise<number> {
     if (!buildsHere) this.#expectNoMore?.();
     this.#expectNoMore = buildsHere ? (this.#expectNoMore ?? expectRemoved(this.database)) : null;
-    const { rows } = await this.database.pool.query<{ position: bigint }>(
-      'SELECT position FROM offsets',
-    );
-    const next = rows[0]?.position ?? 0n;
-    const records = await this.log.read(TOPIC, next, count);
+    const next = (await readOffsets(this.database.pool)).get(partition) ?? 0n;
+    const records = await this.#read({ partition, position: next }, count);
     if (records.length === 0) return 0;
     const { activate } = this.#compute;
     const sealing = {
@@ -111,7 +134,7 @@ export class Pipeline {
     const prepared = await prepare(sealing, records);
     const { database, log } = this;
     const options = { database, model: this.#model, kernel: this.#kernel };
-    await apply({ ...options, ...logOptions(log, TOPIC) }, { partition: 0, next }, prepared);
+    await apply({ ...options, ...logOptions(log, TOPIC) }, { partition, next }, prepared);
     await this.#tidy();
     return records.length;
   }
@@ -166,13 +189,13 @@ export class Pipeline {
     return restate({ database, log, topic: TOPIC, model: this.#model, erasureDeadlineMs });
   }
 
-  /** Where the log compacts: everything that is projected, compacted, and the publisher sees it. */
-  async compact(): Promise<void> {
-    const { rows } = await this.database.pool.query<{ position: bigint }>(
-      'SELECT position FROM offsets',
-    );
-    if (!('compact' in this.log)) return;
-    await this.log.compact(TOPIC, rows[0]?.position ?? 0n);
+  /** Where the log compacts: everything that is projected, or up to there, compacted, and the publisher sees it. */
+  async compact(until?: ReadonlyMap<number, bigint>): Promise<void> {
+    const { log } = this;
+    if (!('compact' in log)) return;
+    for (const [partition, position] of until ?? (await readOffsets(this.database.pool))) {
+      await log.compact(TOPIC, position, partition);
+    }
     await this.#tidy();
   }
 
@@ -186,7 +209,13 @@ export class Pipeline {
   }
 
   async finish(): Promise<void> {
-    while ((await this.project(1000)) > 0);
+    // The log's own deletions may come to a partition that was read before.
+    for (let read = 1; read > 0; ) {
+      read = 0;
+      for (let partition = 0; partition < this.partitions; partition++) {
+        read += await this.project(1000, undefined, partition);
+      }
+    }
     await this.build();
     await this.publish();
   }
