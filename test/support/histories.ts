@@ -51,14 +51,21 @@ const content = (model: Model): fc.Arbitrary<Content> =>
 /** In every raw input, and nowhere else. */
 export const RAW = 'of a person';
 
+/** In a counterexample, as text. */
+const legible = (value: Uint8Array): Uint8Array =>
+  Object.assign(value, { [fc.toStringMethod]: () => Buffer.from(value).toString() });
+
 const toRecord = (event: Parameters<typeof recordKey>[0]): NewRecord => ({
   key: recordKey(event),
-  // In a counterexample, as text.
-  value: Object.assign(encodeEvent(event), {
-    [fc.toStringMethod]: () => JSON.stringify(event),
-  }),
+  value: legible(encodeEvent(event)),
   headers: { 'content-type': EVENT_CONTENT_TYPE },
 });
+
+/** In every record that nobody can read and that has the key of a sample, and nowhere else. */
+const unreadable = (kind: string, about: string): Uint8Array =>
+  legible(
+    Buffer.from(`{"specversion":"1.0","type":"legonet.${kind}.v1","data":{"of":"${about}"}}`),
+  );
 
 /** Any event, as a producer would write it; without a time, it takes the log's. */
 export function records(model: Model): fc.Arbitrary<NewRecord> {
@@ -93,6 +100,15 @@ export function records(model: Model): fc.Arbitrary<NewRecord> {
         .map(([id, m]) => toRecord(subjectErased({ subjectId: id }, m))),
     },
     { weight: 1, arbitrary: sampleId.map((key) => ({ key, value: null })) },
+    {
+      weight: 1,
+      arbitrary: sampleId.map((key) => ({ key, value: unreadable('sample.ingested', key) })),
+    },
+    // It stops its partition.
+    {
+      weight: 1,
+      arbitrary: sampleId.map((key) => ({ key, value: unreadable('sample.deleted', key) })),
+    },
   );
 }
 
@@ -126,6 +142,10 @@ export type Step =
   /** Two builders at once: the slower one finds itself overtaken. */
   | { readonly kind: 'race' }
   | { readonly kind: 'publish' }
+  /** The publisher goes, or comes again: what is erased, or written again, waits for it. */
+  | { readonly kind: 'publisher'; readonly there: boolean }
+  /** An operator lets partitions go on that stand still before a deletion that nobody can read. */
+  | { readonly kind: 'skip' }
   /** The projections dropped; the log is projected again. */
   | { readonly kind: 'replay' }
   /** The log keeps the last record of each key, where it compacts at all, of those that were ever projected. */
@@ -180,6 +200,11 @@ export function histories(model: Model, partitions: number | null): fc.Arbitrary
       },
       { weight: 1, arbitrary: fc.constant<Step>({ kind: 'race' }) },
       { weight: 1, arbitrary: fc.constant<Step>({ kind: 'publish' }) },
+      {
+        weight: 2,
+        arbitrary: fc.boolean().map((there): Step => ({ kind: 'publisher', there })),
+      },
+      { weight: 2, arbitrary: fc.constant<Step>({ kind: 'skip' }) },
       { weight: compacts ? 3 : 1, arbitrary: fc.constant<Step>({ kind: 'replay' }) },
       { weight: compacts ? 4 : 0, arbitrary: fc.constant<Step>({ kind: 'compact' }) },
       { weight: 1, arbitrary: fc.constant<Step>({ kind: 'restart' }) },
@@ -188,7 +213,7 @@ export function histories(model: Model, partitions: number | null): fc.Arbitrary
   );
 }
 
-/** What the rule says of these records, read one by one: the retained rows, and the conflicts. */
+/** What the rule says of these records, read one by one: their events, the retained rows, and the conflicts. */
 export function expected(model: Model, log: readonly LogRecord[]) {
   const contents = new Map<string, Int8Array>();
   const labels = new Map<string, number>();
@@ -213,7 +238,7 @@ export function expected(model: Model, log: readonly LogRecord[]) {
     labels: digests.map((digest) => labels.get(digest) ?? 0),
     ids: [...retained.keys()],
   };
-  return { retained, conflicts, rows };
+  return { events, retained, conflicts, rows };
 }
 
 function encode({ configuration, quantiser }: Model, input: Input): Int8Array {

@@ -1,6 +1,7 @@
 import { formatVerifierKey, verifierOf } from '#src/audit/log/keys.js';
 import { type BuildOutcome, buildVersion } from '#src/build/builder.js';
 import { type Compute, inlineCompute } from '#src/build/compute.js';
+import { LegonetError } from '#src/errors.js';
 import type { LogRecord } from '#src/events/record.js';
 import { EmbeddedLog } from '#src/log/embedded.js';
 import type { EventLog, NewRecord, Place } from '#src/log/event-log.js';
@@ -15,6 +16,7 @@ import { eraseFromLog } from '#src/publish/erase.js';
 import { publishPending } from '#src/publish/publisher.js';
 import { restate } from '#src/publish/restate.js';
 import { type Database, openDatabase } from '#src/store/database.js';
+import { readStopped, skipLetter } from '#src/store/dead-letters.js';
 import { saveModel } from '#src/store/model.js';
 import { readOffsets } from '#src/store/offsets.js';
 import { expectRemoved } from '#src/store/removed-members.js';
@@ -45,7 +47,7 @@ export class Pipeline {
   readonly #given: ReturnType<typeof memorySigner> | undefined;
   #signer: ReturnType<typeof memorySigner>;
   #expectNoMore: (() => void) | null = null;
-  #erases = false;
+  #publishes = true;
 
   /** `signer`: that of the log there is already; by default each beginning makes another one. Softmax takes a trainer. */
   constructor(
@@ -112,7 +114,7 @@ export class Pipeline {
 
   /**
    * Projects up to `count` records of a partition, in one batch; as where the same process builds, or by turns as where
-   * another one does. Returns how many there were.
+   * another one does. Returns how many there were; none where the partition stands still.
    */
   async project(
     count: number,
@@ -134,9 +136,10 @@ export class Pipeline {
     const prepared = await prepare(sealing, records);
     const { database, log } = this;
     const options = { database, model: this.#model, kernel: this.#kernel };
-    await apply({ ...options, ...logOptions(log, TOPIC) }, { partition, next }, prepared);
+    const applied = apply({ ...options, ...logOptions(log, TOPIC) }, { partition, next }, prepared);
+    const stopped = await applied.then(() => false, isStop);
     await this.#tidy();
-    return records.length;
+    return stopped ? 0 : records.length;
   }
 
   /** Builds a version if anything has changed; `during` runs after its cut is taken. */
@@ -169,16 +172,26 @@ export class Pipeline {
         },
       },
     });
-    this.#erases = true;
+    this.#publishes = false;
     await eraseFromLog({ database, log: slow, topic: TOPIC });
-    this.#erases = false;
-    await this.#tidy();
+    await this.publishes(true);
+  }
+
+  /** Whether what is erased, or written again, does not wait from now on. */
+  publishes(there: boolean): Promise<void> {
+    this.#publishes = there;
+    return this.#tidy();
+  }
+
+  /** Next positions up to which nothing waits; none where something may. */
+  async tidied(): Promise<ReadonlyMap<number, bigint>> {
+    return this.#publishes ? readOffsets(this.database.pool) : new Map();
   }
 
   /** What the publisher does with the log after a projection. */
   async #tidy(): Promise<void> {
     const { database, log } = this;
-    if (this.#erases) return;
+    if (!this.#publishes) return;
     await eraseFromLog({ database, log, topic: TOPIC });
     await this.restate();
   }
@@ -208,13 +221,23 @@ export class Pipeline {
     return publishPending({ database, log, topic: VERSIONS, signer: this.#signer });
   }
 
+  /** Lets all partitions go on that stand still. */
+  async skip(): Promise<number> {
+    const { pool } = this.database;
+    const stopped = await readStopped(pool);
+    for (const { id } of stopped) await skipLetter(pool, id);
+    return stopped.length;
+  }
+
   async finish(): Promise<void> {
+    await this.publishes(true);
     // The log's own deletions may come to a partition that was read before.
     for (let read = 1; read > 0; ) {
       read = 0;
       for (let partition = 0; partition < this.partitions; partition++) {
         read += await this.project(1000, undefined, partition);
       }
+      read += await this.skip();
     }
     await this.build();
     await this.publish();
@@ -225,4 +248,9 @@ export class Pipeline {
     await this.log.close();
     await this.database.close();
   }
+}
+
+function isStop(error: unknown): boolean {
+  if (error instanceof LegonetError && error.code === 'partition_stopped') return true;
+  throw error;
 }

@@ -6,7 +6,6 @@ import { buildModel } from '#src/model/build.js';
 import type { Model } from '#src/model/model.js';
 import type { Rows } from '#src/model/statistics.js';
 import type { Trainer } from '#src/model/trainer.js';
-import { readOffsets } from '#src/store/offsets.js';
 import { expected, type Part, type Step } from './histories.js';
 import type { Pipeline } from './pipeline.js';
 
@@ -21,6 +20,7 @@ export async function play(subject: Subject, open: () => Pipeline, steps: readon
   let pipeline = open();
   let seen: LogRecord[] = [];
   const held: Held = new Map();
+  // Kafka's compaction lag is longer than a publisher may be away.
   const ever = new Map<number, bigint>();
   await pipeline.begin();
   for (const step of steps) {
@@ -41,12 +41,14 @@ export async function play(subject: Subject, open: () => Pipeline, steps: readon
       // What is erased already is not projected again; what is compacted says no more than the rest.
       if (!pipeline.log.compacts) seen = await pipeline.records();
     } else if (step.kind === 'publish') await pipeline.publish();
+    else if (step.kind === 'publisher') await pipeline.publishes(step.there);
+    else if (step.kind === 'skip') await pipeline.skip();
     else {
       await pipeline.close();
       pipeline = open();
     }
     seen.push(...(await unseen(pipeline, seen)));
-    for (const [partition, next] of await readOffsets(pipeline.database.pool)) {
+    for (const [partition, next] of await pipeline.tidied()) {
       ever.set(partition, max(next, ever.get(partition) ?? 0n));
     }
     await note(subject, pipeline, seen, held);
