@@ -28,6 +28,7 @@ export class Tracks {
   readonly #stones = new Map<string, Tombstone>();
   readonly #gone: GoneContent[] = [];
   readonly #restored = new Set<string>();
+  readonly #strays = new Map<string, LogRecord[]>();
   readonly #bySubject = new Map<string, Set<string>>();
 
   constructor(known: Known) {
@@ -81,10 +82,13 @@ export class Tracks {
     this.#index(sampleId, state);
   }
 
-  /** A record under the key of a retained sample that says nothing of it, and may hold anything. */
+  /** A record under the key of a sample that says nothing of it, and may hold anything. */
   sawPayload(sampleId: string, record: LogRecord): void {
     const { state, sample } = this.get(sampleId);
-    if (!sample) return;
+    if (!sample) {
+      this.#strays.set(sampleId, [...(this.#strays.get(sampleId) ?? []), record]);
+      return;
+    }
     const payloads = withPayload(sample, record);
     if (payloads !== sample.payloads) {
       this.#tracks.set(sampleId, { state, sample: { ...sample, payloads } });
@@ -101,6 +105,7 @@ export class Tracks {
     if (gone) this.#gone.push({ sampleId, sample: gone, because });
     this.#tracks.set(sampleId, { state: { status: 'deleted' }, sample: null });
     if (sample) this.erasures.payloads(sampleId, payloadsOf(sample));
+    for (const stray of this.#strays.get(sampleId) ?? []) this.erasures.record(sampleId, stray);
   }
 
   changes() {

@@ -7,6 +7,7 @@ import { toNewRecord } from '../support/history.js';
 import { tinyModel } from '../support/models.js';
 import { Pipeline } from '../support/pipeline.js';
 import { expectCertified } from '../support/replay-database.js';
+import { tablesWith } from '../support/tables-with.js';
 
 const meta = (id: string) => ({ id, source: 'urn:test', time: '2024-01-01T12:00:00Z' });
 const ingest = (sampleId: string) =>
@@ -60,6 +61,25 @@ test('no version of a replay has a deleted sample that was sent once more, befor
       'SELECT version, retained FROM versions ORDER BY version',
     );
     expect(rows.map(({ retained }) => retained)).toEqual([2n, 1n, 1n]);
+  } finally {
+    await pipeline.close();
+    await drop();
+  }
+});
+
+test('what nobody can read of a deleted sample is erased, though a replay meets it before it knows of the deletion', async () => {
+  const { url, drop } = await createTestDatabase();
+  const pipeline = new Pipeline(url, tinyModel(), await loadWasmKernel());
+  try {
+    await pipeline.begin();
+    await pipeline.append([
+      toNewRecord(sampleDeleted({ sampleId: 'gone' }, meta('request'))),
+      { key: 'gone', value: Buffer.from('of a person, and unreadable') },
+    ]);
+    await pipeline.project(1);
+    await pipeline.replay();
+    await pipeline.finish();
+    expect(await tablesWith(pipeline.database, 'of a person')).toEqual([]);
   } finally {
     await pipeline.close();
     await drop();
