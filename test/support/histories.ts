@@ -89,9 +89,13 @@ export function records(model: Model): fc.Arbitrary<NewRecord> {
     },
     {
       weight: 1,
+      // It counts under any key.
       arbitrary: fc
-        .tuple(sampleId, meta)
-        .map(([id, m]) => toRecord(sampleDeleted({ sampleId: id }, m))),
+        .tuple(sampleId, meta, fc.option(sampleId, { freq: 2 }))
+        .map(([id, m, under]) => {
+          const record = toRecord(sampleDeleted({ sampleId: id }, m));
+          return { ...record, key: under ?? record.key };
+        }),
     },
     {
       weight: 1,
@@ -164,25 +168,23 @@ export function histories(model: Model, partitions: number | null): fc.Arbitrary
     ...Array.from({ length: 8 }, (_, i) => ({ key: `s${i}`, value: null })),
     ...Array.from({ length: 60 }, (_, i) => ({ key: `b${i}`, value: null })),
   ]);
-  // A producer with another partitioner.
-  const elsewhere = fc.option(fc.record({ partition }), { nil: {}, freq: 5 });
+  const sent = fc.oneof(
+    { weight: 12, arbitrary: fc.array(records(model), { minLength: 1, maxLength: 6 }) },
+    { weight: 3, arbitrary: bulk(model) },
+    { weight: 1, arbitrary: wholeClass },
+    { weight: 1, arbitrary: everything },
+  );
+  // By the key, or a producer with another partitioner.
+  const where = fc.oneof(
+    { weight: 3, arbitrary: fc.constant({}) },
+    { weight: 1, arbitrary: fc.record({ partition }) },
+  );
   const append = fc
-    .oneof(
-      { weight: 12, arbitrary: fc.array(records(model), { minLength: 1, maxLength: 6 }) },
-      { weight: 3, arbitrary: bulk(model) },
-      { weight: 1, arbitrary: wholeClass },
-      { weight: 1, arbitrary: everything },
-    )
-    .chain((appended) => fc.tuple(fc.constant(appended), elsewhere))
-    .map(
-      ([appended, to]): Step => ({
-        kind: 'append',
-        records: appended.map((record) => ({ ...record, ...to })),
-      }),
-    );
+    .tuple(sent, where)
+    .map(([all, to]): Step => ({ kind: 'append', records: all.map((one) => ({ ...one, ...to })) }));
   const small = fc.integer({ min: 1, max: 8 });
   const part = (count: fc.Arbitrary<number>) =>
-    fc.record({ count, partition: fc.option(partition) });
+    fc.record({ count, partition: fc.option(partition, { freq: 2 }) });
   return fc.array(
     fc.oneof(
       { weight: 6, arbitrary: append },
