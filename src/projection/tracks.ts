@@ -28,6 +28,7 @@ export class Tracks {
   readonly #stones = new Map<string, Tombstone>();
   readonly #gone: GoneContent[] = [];
   readonly #restored = new Set<string>();
+  /** By the key under which they came: there is no such sample, perhaps not yet. */
   readonly #strays = new Map<string, LogRecord[]>();
   readonly #bySubject = new Map<string, Set<string>>();
 
@@ -86,7 +87,9 @@ export class Tracks {
   sawPayload(sampleId: string, record: LogRecord): void {
     const { state, sample } = this.get(sampleId);
     if (!sample) {
-      this.#strays.set(sampleId, [...(this.#strays.get(sampleId) ?? []), record]);
+      const strays = this.#strays.get(sampleId) ?? [];
+      strays.push(record);
+      this.#strays.set(sampleId, strays);
       return;
     }
     const payloads = withPayload(sample, record);

@@ -1,12 +1,17 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sampleDeleted, sampleIngested, subjectErased } from '#src/events/cloud-event.js';
+import {
+  sampleCorrected,
+  sampleDeleted,
+  sampleIngested,
+  subjectErased,
+} from '#src/events/cloud-event.js';
 import { loadWasmKernel } from '#src/kernel/wasm.js';
 import type { CompactingLog } from '../support/compacting-log.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { toNewRecord } from '../support/history.js';
 import { tinyModel } from '../support/models.js';
 import { Pipeline } from '../support/pipeline.js';
-import { expectCertified } from '../support/replay-database.js';
+import { expectCertified, expectReplayed } from '../support/replay-database.js';
 
 const kernel = await loadWasmKernel();
 let made: TestDatabase;
@@ -26,6 +31,9 @@ const meta = (id: string) => ({ id, source: 'urn:test', time: '2024-01-01T12:00:
 const ingest = (sampleId: string, about: { subjectId?: string } = {}, id = sampleId) =>
   toNewRecord(sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4], ...about }, meta(id)));
 
+/** What Kafka does in its own time, also before a consumer has come so far. */
+const compact = () => (pipeline.log as CompactingLog).compact('sample-events', 10n);
+
 test('a deletion is certified though a replay meets nothing but it: the log has compacted the rest', async () => {
   await pipeline.append([ingest('gone'), ingest('kept')]);
   await pipeline.project(2);
@@ -34,8 +42,7 @@ test('a deletion is certified though a replay meets nothing but it: the log has 
     toNewRecord(sampleDeleted({ sampleId: 'gone' }, meta('request'))),
     ingest('more'),
   ]);
-  // Before it is projected.
-  await (pipeline.log as CompactingLog).compact('sample-events', 10n);
+  await compact();
   await pipeline.replay();
   await pipeline.finish();
   expect(await expectCertified(pipeline.database, await pipeline.vkey())).toBe(1);
@@ -54,4 +61,35 @@ test('after a replay, too, what a subject’s erasure takes away late is certifi
   await pipeline.append([ingest('late', { subjectId: 'p' }, 'again')]);
   await pipeline.finish();
   expect(await expectCertified(pipeline.database, await pipeline.vkey())).toBe(1);
+});
+
+test('a version is retired though it holds what no replay has come to the end of', async () => {
+  await pipeline.append([ingest('gone'), ingest('kept')]);
+  await pipeline.project(2);
+  await pipeline.build();
+  await pipeline.replay();
+  await pipeline.project(1);
+  await pipeline.replay();
+  await pipeline.append([toNewRecord(sampleDeleted({ sampleId: 'gone' }, meta('request')))]);
+  await compact();
+  await pipeline.finish();
+  const { rows } = await pipeline.database.pool.query(
+    'SELECT retired_by FROM versions ORDER BY version',
+  );
+  expect(rows.map(({ retired_by }) => retired_by)).toEqual([2, null]);
+});
+
+test('every content is accounted for, also where each replay meets another one of a sample', async () => {
+  const corrected = { sampleId: 'one', label: 'a', encoding: [5, 6, 7, 8] };
+  await pipeline.append([
+    ingest('one'),
+    toNewRecord(sampleCorrected(corrected, meta('correction'))),
+  ]);
+  await pipeline.project(2);
+  await pipeline.build();
+  await pipeline.replay();
+  await pipeline.project(1);
+  await pipeline.replay();
+  await pipeline.finish();
+  expect(await expectReplayed(pipeline.database, await pipeline.vkey())).not.toBeNull();
 });
