@@ -45,7 +45,7 @@ test('a deletion is certified though a replay meets nothing but it: the log has 
   await compact();
   await pipeline.replay();
   await pipeline.finish();
-  expect(await expectCertified(pipeline.database, await pipeline.vkey())).toBe(1);
+  expect(await expectCertified(pipeline.database, await pipeline.vkey())).toHaveLength(1);
 });
 
 test('after a replay, too, what a subject’s erasure takes away late is certified', async () => {
@@ -60,7 +60,7 @@ test('after a replay, too, what a subject’s erasure takes away late is certifi
   await pipeline.finish();
   await pipeline.append([ingest('late', { subjectId: 'p' }, 'again')]);
   await pipeline.finish();
-  expect(await expectCertified(pipeline.database, await pipeline.vkey())).toBe(1);
+  expect(await expectCertified(pipeline.database, await pipeline.vkey())).toHaveLength(1);
 });
 
 test('a version is retired though it holds what no replay has come to the end of', async () => {

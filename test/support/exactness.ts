@@ -10,7 +10,7 @@ import { expectErased, expectNoInputs, expectProjected, expectRetired } from './
 import { expected, histories as randomHistories } from './histories.js';
 import { tinyModel } from './models.js';
 import { Pipeline } from './pipeline.js';
-import { digestOf, note, play, type Subject, unseen } from './play.js';
+import { digestOf, type Held, note, play, type Subject, sampleOf, unseen } from './play.js';
 import { expectCertified, expectReplayed } from './replay-database.js';
 import { memorySigner } from './signer.js';
 import { NO_FILES } from './tfjs-models.js';
@@ -74,7 +74,8 @@ export function exactnessProperty(
             await expectNoInputs(pipeline);
             const vkey = await pipeline.vkey();
             await expectReplayed(pipeline.database, vkey);
-            await expectCertified(pipeline.database, vkey);
+            const certified = await expectCertified(pipeline.database, vkey);
+            expect(certified).toEqual(expect.arrayContaining(goneOf(held, retained)));
             if (served !== null)
               expect(await withoutDeleted(subject, counterfactual, pipeline)).toBe(served);
           } finally {
@@ -86,6 +87,12 @@ export function exactnessProperty(
     },
     30 * 60_000,
   );
+}
+
+/** Samples that a version has held and that are gone. */
+function goneOf(held: Held, retained: ReadonlyMap<string, string>): string[] {
+  const ever = new Set([...held.values()].flatMap((contents) => [...contents].map(sampleOf)));
+  return [...ever].filter((sampleId) => !retained.has(sampleId));
 }
 
 async function latest({ database }: Pipeline): Promise<string | null> {

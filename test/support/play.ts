@@ -112,5 +112,7 @@ export async function note(
   }
 }
 
+export const sampleOf = (content: string): string => content.split(' ')[0] ?? '';
+
 export const contentsOf = (retained: ReadonlyMap<string, string>): ReadonlySet<string> =>
   new Set([...retained].map(([id, digest]) => `${id} ${digest}`));

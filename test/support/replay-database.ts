@@ -58,8 +58,8 @@ export async function expectReplayed(database: Database, vkey: string): Promise<
   return replayed;
 }
 
-/** Each sample that a request has deleted has a certificate that holds. Returns how many. */
-export async function expectCertified(database: Database, vkey: string): Promise<number> {
+/** Each certificate of a deleted sample holds. Returns the samples that have one. */
+export async function expectCertified(database: Database, vkey: string): Promise<string[]> {
   const { rows } = await database.pool.query<{ sample_id: string; request_id: string }>(
     `SELECT sample_id, request_id FROM evidence e
      WHERE EXISTS (SELECT FROM deletions d
@@ -69,5 +69,5 @@ export async function expectCertified(database: Database, vkey: string): Promise
     const text = await certificateOf(database, { requestId, sampleId });
     expect(verifyCertificate(text, { vkey })).toMatchObject({ ok: true, level: 1 });
   }
-  return rows.length;
+  return rows.map((row) => row.sample_id);
 }
