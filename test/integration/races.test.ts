@@ -148,8 +148,8 @@ test('nothing is kept of what stops a partition while another deletes the sample
 
 test('a sample is not lost with the log that keeps only what was skipped under its key', async () => {
   await pipeline.append([ingest('s'), unreadable('s')]);
-  await expect(pipeline.project(10)).rejects.toMatchObject({ code: 'partition_stopped' });
-  await skip();
+  expect(await pipeline.project(10)).toBe(0);
+  expect(await pipeline.skip()).toBe(1);
   while ((await pipeline.project(10)) > 0);
   await pipeline.compact();
   await pipeline.replay();
