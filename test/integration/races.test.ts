@@ -128,7 +128,6 @@ function unreadable(sampleId: string): NewRecord {
   const { key, value } = remove(sampleId);
   return { key, value: (value ?? new Uint8Array()).subarray(0, -2) };
 }
-const skip = () => query('UPDATE dead_letters SET skipped_at = now() WHERE stopping');
 
 test('nothing is kept of what stops a partition while another deletes the sample', async () => {
   await project([0, 0n], [ingest('s')]);
@@ -140,7 +139,7 @@ test('nothing is kept of what stops a partition while another deletes the sample
   expect((await query('SELECT key, value FROM dead_letters')).rows).toEqual([
     { key: 's', value: null },
   ]);
-  await skip();
+  expect(await pipeline.skip()).toBe(1);
   await project([1, 0n], [unreadable('s')]);
   const { rows } = await query('SELECT partition FROM erasures ORDER BY 1');
   expect(rows).toEqual([{ partition: 0 }, { partition: 1 }]);
