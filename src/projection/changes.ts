@@ -121,11 +121,17 @@ export type ErasureChange = {
   readonly last: bigint;
 };
 
+/** Ids have no control characters. */
+export const requestKey = (subjectId: string, requestId: string): string =>
+  `${subjectId}\n${requestId}`;
+
 /** What the database knows of the samples and subjects that a batch names. */
 export type Known = {
   readonly samples: ReadonlyMap<string, StoredSample>;
   readonly tombstones: ReadonlyMap<string, Tombstone>;
   readonly subjectErasures: ReadonlyMap<string, SubjectErasure>;
+  /** Commitments of the requests on record that the log's own notes name, by `requestKey`. */
+  readonly requests: ReadonlyMap<string, Uint8Array>;
   /** Seals of samples that a replay has dropped and not met again. */
   readonly savedSeals: ReadonlyMap<string, SavedSeal>;
 };

@@ -4,7 +4,14 @@ import { isOwnDeletion } from '../events/own-records.js';
 import type { LogRecord } from '../events/record.js';
 import type { Fact } from '../events/retention.js';
 import { decide, evolve } from '../events/retention.js';
-import type { Changes, Known, RequestRow, StoredSample, SubjectErasure } from './changes.js';
+import {
+  type Changes,
+  type Known,
+  type RequestRow,
+  requestKey,
+  type StoredSample,
+  type SubjectErasure,
+} from './changes.js';
 import type { Content, Interpreted } from './interpret.js';
 import { Letters } from './letters.js';
 import { factsOf, Restatements } from './restatements.js';
@@ -117,9 +124,9 @@ class Fold {
     const { request } = event;
     const isOwn = isOwnDeletion(record);
     const { requestId } = request;
-    const ref = { requestId, commitment: isOwn ? null : sealed.commitment };
     if (event.kind === 'deleted') {
       const { sampleId } = event;
+      const ref = { requestId, commitment: isOwn ? null : sealed.commitment };
       const removed = this.#tracks.isThere(sampleId) ? 1 : 0;
       if (!this.#tracks.isDeleted(sampleId)) this.#tracks.remove(sampleId, ref, record);
       // The log's own deletion is no request, and is what stays of all others.
@@ -129,7 +136,10 @@ class Fold {
       return;
     }
     const { subjectId, time } = event;
-    const removed = this.#eraseSubject(subjectId, { ...ref, until: time }, record);
+    // The log's own note of it does not say what the request on record is committed to.
+    const recorded = this.#known.requests.get(requestKey(subjectId, requestId)) ?? null;
+    const erasure = { requestId, commitment: isOwn ? recorded : sealed.commitment, until: time };
+    const removed = this.#eraseSubject(subjectId, erasure, record);
     if (isOwn) return;
     this.#tracks.erasures.record(subjectKey(subjectId), record);
     this.#requests.push({ request, kind: 'subject', target: subjectId, ...logged, removed });

@@ -2,14 +2,15 @@ import type { Version } from '../events/version.js';
 import { textArray } from '../store/arrays.js';
 import type { Queryable } from '../store/database.js';
 import { keyText } from '../store/key-text.js';
-import type {
-  Known,
-  LeafPlace,
-  Position,
-  SavedSeal,
-  StoredSample,
-  SubjectErasure,
-  Tombstone,
+import {
+  type Known,
+  type LeafPlace,
+  type Position,
+  requestKey,
+  type SavedSeal,
+  type StoredSample,
+  type SubjectErasure,
+  type Tombstone,
 } from './changes.js';
 import type { Seal } from './seals.js';
 
@@ -18,6 +19,8 @@ export type Named = {
   readonly samples: ReadonlySet<string>;
   readonly subjects: ReadonlySet<string>;
   readonly erased: ReadonlySet<string>;
+  /** Ids of the requests that the log's own notes of erased subjects name. */
+  readonly noted: ReadonlySet<string>;
 };
 
 type SealRow = {
@@ -67,6 +70,7 @@ export async function load(client: Queryable, named: Named, replaying: boolean):
     samples: await loadSamples(client, list, 'FOR UPDATE'),
     tombstones: await loadTombstones(client, list),
     subjectErasures: await loadErasures(client, [...named.subjects, ...named.erased]),
+    requests: await loadRequests(client, named),
     savedSeals: replaying ? await loadSavedSeals(client, list) : new Map(),
   };
 }
@@ -216,6 +220,20 @@ async function loadErasures(
       },
     ]),
   );
+}
+
+async function loadRequests(
+  client: Queryable,
+  { erased, noted }: Named,
+): Promise<Map<string, Uint8Array>> {
+  if (noted.size === 0) return new Map();
+  const { rows } = await client.query<{ target: string; request_id: string; commitment: Buffer }>(
+    `SELECT target, request_id, commitment FROM deletions
+     WHERE request_id = ANY($1::text[]) AND kind = 'subject' AND target = ANY($2::text[])
+       AND commitment IS NOT NULL`,
+    [textArray([...noted]), textArray([...erased])],
+  );
+  return new Map(rows.map((row) => [requestKey(row.target, row.request_id), row.commitment]));
 }
 
 function position(partition: number | null, at: bigint | null): Position | null {

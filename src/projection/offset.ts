@@ -1,12 +1,14 @@
 import { LegonetError } from '../errors.js';
 import { type Queryable, queryPrepared } from '../store/database.js';
+import { REPLAYING } from '../store/offsets.js';
 
 /** Where a partition's projection stands, as its one consumer believes. */
 export type Place = { readonly partition: number; readonly next: bigint };
 
 /**
  * Locks the stored offset until the transaction ends. Throws `offset_moved` (retryable) if it is not where
- * this consumer believes: it has lost the partition to another. Returns whether it is on a replay.
+ * this consumer believes: it has lost the partition to another. Returns whether any partition is on a replay: what
+ * that one has not met yet, this one may name.
  */
 export async function lockOffset(
   client: Queryable,
@@ -15,7 +17,7 @@ export async function lockOffset(
 ): Promise<boolean> {
   const { rows } = await queryPrepared<{ position: bigint; replaying: boolean }>(
     client,
-    `SELECT position, position < replay_until AS replaying FROM offsets
+    `SELECT position, ${REPLAYING} AS replaying FROM offsets
      WHERE partition = $1 FOR UPDATE`,
     [partition],
   );

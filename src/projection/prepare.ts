@@ -1,3 +1,4 @@
+import { isOwnDeletion } from '../events/own-records.js';
 import type { LogRecord } from '../events/record.js';
 import { type AnchorPlace, anchorPlaces } from '../model/anchors.js';
 import type { Encoder } from '../model/encoder.js';
@@ -98,16 +99,18 @@ export function namedBy(items: readonly Item[]): Named {
   const samples = new Set<string>();
   const subjects = new Set<string>();
   const erased = new Set<string>();
+  const noted = new Set<string>();
   for (const item of items) {
     // Whatever a record says, what becomes of it depends on the sample whose key it has.
     if (item.record.key !== null) samples.add(item.record.key);
     if (item.kind === 'rejected' || item.kind === 'roll') continue;
     if (item.event.kind === 'erased') {
       erased.add(item.event.subjectId);
+      if (isOwnDeletion(item.record)) noted.add(item.event.request.requestId);
     } else {
       samples.add(item.event.sampleId);
       if ('subjectId' in item.event && item.event.subjectId) subjects.add(item.event.subjectId);
     }
   }
-  return { samples, subjects, erased };
+  return { samples, subjects, erased, noted };
 }

@@ -23,9 +23,7 @@ async function writeSubjectErasures(
     const { until, requestId } = erasure;
     await client.query(
       `INSERT INTO subject_erasures (subject_id, erased_until, request_id, request_commitment)
-       -- The log's own note of it does not say what the request on record is committed to.
-       VALUES ($1, $2, $3, coalesce($4, (SELECT commitment FROM deletions
-                                         WHERE request_id = $3 AND kind = 'subject' AND target = $1)))
+       VALUES ($1, $2, $3, $4)
        ON CONFLICT (subject_id) DO UPDATE
          SET erased_until = excluded.erased_until, request_id = excluded.request_id,
              request_commitment = excluded.request_commitment`,

@@ -31,6 +31,8 @@ const meta = (id: string) => ({ id, source: 'urn:test', time: '2024-01-01T12:00:
 const ingest = (sampleId: string, about: { subjectId?: string } = {}, id = sampleId) =>
   toNewRecord(sampleIngested({ sampleId, label: 'a', encoding: [1, 2, 3, 4], ...about }, meta(id)));
 
+const erase = toNewRecord(subjectErased({ subjectId: 'p' }, meta('request')));
+
 /** What Kafka does in its own time, also before a consumer has come so far. */
 const compact = () => (pipeline.log as CompactingLog).compact('sample-events', 10n);
 
@@ -49,10 +51,7 @@ test('a deletion is certified though a replay meets nothing but it: the log has 
 });
 
 test('after a replay, too, what a subject’s erasure takes away late is certified', async () => {
-  await pipeline.append([
-    ingest('late'),
-    toNewRecord(subjectErased({ subjectId: 'p' }, meta('request'))),
-  ]);
+  await pipeline.append([ingest('late'), erase]);
   await pipeline.finish();
   // The log keeps its own note of the erasure.
   await pipeline.compact();
@@ -61,6 +60,30 @@ test('after a replay, too, what a subject’s erasure takes away late is certifi
   await pipeline.append([ingest('late', { subjectId: 'p' }, 'again')]);
   await pipeline.finish();
   expect(await expectCertified(pipeline.database, await pipeline.vkey())).toHaveLength(1);
+});
+
+test('so it is where a replay meets that in one batch with the log’s own note of the erasure', async () => {
+  await pipeline.append([ingest('late'), erase]);
+  await pipeline.finish();
+  await pipeline.append([ingest('late', { subjectId: 'p' }, 'again')]);
+  await pipeline.compact();
+  await pipeline.replay();
+  await pipeline.finish();
+  expect(await expectCertified(pipeline.database, await pipeline.vkey())).toEqual(['late']);
+});
+
+test('and where a partition that was empty takes away what the replay of another has not met yet', async () => {
+  await pipeline.close();
+  pipeline = new Pipeline(made.url, tinyModel(), kernel, true, undefined, { partitions: 2 });
+  await pipeline.begin();
+  await pipeline.append([{ ...ingest('late'), partition: 1 }]);
+  await pipeline.project(1, true, 1);
+  await pipeline.build();
+  await pipeline.replay();
+  const again = [erase, ingest('late', { subjectId: 'p' }, 'again')];
+  await pipeline.append(again.map((record) => ({ ...record, partition: 0 })));
+  await pipeline.finish();
+  expect(await expectCertified(pipeline.database, await pipeline.vkey())).toEqual(['late']);
 });
 
 test('a version is retired though it holds what no replay has come to the end of', async () => {
