@@ -121,9 +121,9 @@ export type ErasureChange = {
   readonly last: bigint;
 };
 
-/** Ids have no control characters. */
-export const requestKey = (subjectId: string, requestId: string): string =>
-  `${subjectId}\n${requestId}`;
+/** What tells a request on record from all others, as one text: ids have no control characters. */
+export const requestKey = (requestId: string, kind: string, target: string): string =>
+  `${requestId}\n${kind}\n${target}`;
 
 /** What the database knows of the samples and subjects that a batch names. */
 export type Known = {

@@ -137,7 +137,7 @@ class Fold {
     }
     const { subjectId, time } = event;
     // The log's own note of it does not say what the request on record is committed to.
-    const recorded = this.#known.requests.get(requestKey(subjectId, requestId)) ?? null;
+    const recorded = this.#known.requests.get(requestKey(requestId, 'subject', subjectId)) ?? null;
     const erasure = { requestId, commitment: isOwn ? recorded : sealed.commitment, until: time };
     const removed = this.#eraseSubject(subjectId, erasure, record);
     if (isOwn) return;

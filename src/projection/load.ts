@@ -233,7 +233,9 @@ async function loadRequests(
        AND commitment IS NOT NULL`,
     [textArray([...noted]), textArray([...erased])],
   );
-  return new Map(rows.map((row) => [requestKey(row.target, row.request_id), row.commitment]));
+  return new Map(
+    rows.map((row) => [requestKey(row.request_id, 'subject', row.target), row.commitment]),
+  );
 }
 
 function position(partition: number | null, at: bigint | null): Position | null {

@@ -1,6 +1,6 @@
 import { byteaArray, int4Array, int8Array, textArray } from '../store/arrays.js';
 import { type Queryable, queryPrepared } from '../store/database.js';
-import type { Changes, RequestRef, RequestRow } from './changes.js';
+import { type Changes, type RequestRef, type RequestRow, requestKey } from './changes.js';
 
 /** Requests, as they are on record: one that comes again is the one that it was. */
 export type Requests = {
@@ -25,11 +25,8 @@ export async function writeRequests(client: Queryable, { requests }: Changes): P
   return { fresh, commitmentOf };
 }
 
-/** Ids have no control characters. */
-const join = (requestId: string, kind: string, target: string): string =>
-  `${requestId}\n${kind}\n${target}`;
 const keyOf = ({ request, kind, target }: RequestRow): string =>
-  join(request.requestId, kind, target);
+  requestKey(request.requestId, kind, target);
 
 type Recorded = { readonly commitment: Buffer; readonly inserted: boolean };
 type RecordedRow = Recorded & { request_id: string; kind: string; target: string };
@@ -70,7 +67,7 @@ async function record(
       byteaArray(rows.map(({ sealed }) => sealed.commitment)),
     ],
   );
-  return new Map(found.rows.map((row) => [join(row.request_id, row.kind, row.target), row]));
+  return new Map(found.rows.map((row) => [requestKey(row.request_id, row.kind, row.target), row]));
 }
 
 /** Where the log has those that removed nothing. */
